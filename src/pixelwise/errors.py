@@ -1,0 +1,49 @@
+"""Everything Pixelwise raises on purpose.
+
+PixelwiseError
+├── SettingsError       a setting or the command line is at fault          exit code 2
+│   └── MissingExtra    an optional package is not installed               exit code 2
+├── DataError           images, masks or labels are at fault               exit code 1
+├── ModelError          a bundle, a checkpoint or a weights file is at fault   exit code 1
+├── TrainingError       training cannot go on                              exit code 1
+└── Interrupted         stopped by a signal; `--resume` continues          exit code 3
+
+A message says which file or setting, what was found, what was expected and what to do.
+"""
+
+
+class PixelwiseError(Exception):
+    """The root: catch this to catch everything a user can cause."""
+
+    exit_code = 1
+
+
+class SettingsError(PixelwiseError):
+    """A setting or a command line argument has a name or a value that cannot be used."""
+
+    exit_code = 2
+
+
+class MissingExtra(SettingsError):
+    """A feature needs a package that is installed only with an extra."""
+
+    def __init__(self, extra: str, feature: str) -> None:
+        super().__init__(f'{feature} needs an extra: pip install "pixelwise[{extra}]".')
+
+
+class DataError(PixelwiseError):
+    """Images, masks, folders or label files cannot be used as they are."""
+
+
+class ModelError(PixelwiseError):
+    """A model on disk (bundle, checkpoint, weights) cannot be used as it is."""
+
+
+class TrainingError(PixelwiseError):
+    """Training cannot go on; what was written so far is kept."""
+
+
+class Interrupted(PixelwiseError):
+    """A signal stopped the work after everything needed to continue was written."""
+
+    exit_code = 3
