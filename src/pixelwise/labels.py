@@ -2,6 +2,7 @@
 
 import colorsys
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ _FIRST_COLORS: tuple[Color, ...] = (
     (0, 114, 178), (213, 94, 0), (204, 121, 167), (128, 128, 128),
 )  # fmt: skip
 _BACKGROUND_NAMES = {"background", "void", "other", "unlabelled", "unlabeled"}
+_SIDES = {"left": "right", "right": "left"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class LabelTable:
     def read(cls, path: Path) -> Self:
         """Read `classes.json`: `{"0": "sky"}` or `[{"id": 0, "name": "sky", "color": "#87ceeb"}]`."""
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError) as error:
             raise DataError(
                 f"{path}: cannot be read as JSON ({error}). Expected class names such as "
@@ -73,7 +75,9 @@ class LabelTable:
         ordered = [names[i] for i in ids]
         twice = sorted({name for name in ordered if ordered.count(name) > 1})
         if twice:
-            raise DataError(f"{source}: the name {twice[0]!r} stands for several classes. Give each its own name.")
+            raise DataError(
+                f"{source}: the name {twice[0]!r} stands for several classes. Give each its own name."
+            )
         return cls.named(ordered, colors)
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -92,14 +96,14 @@ class LabelTable:
     def mirrored(self) -> tuple[int, ...]:
         """The class that each class becomes when an image is flipped: left arm <-> right arm."""
         known = {name.casefold(): i for i, name in enumerate(self.names)}
-        return tuple(_partner(name.casefold(), i, known) for i, name in enumerate(self.names))
+        others = (_other_side(name) for name in self.names)
+        return tuple(i if other is None else known.get(other, i) for i, other in enumerate(others))
 
 
-def _partner(name: str, class_id: int, known: Mapping[str, int]) -> int:
-    for side, other in (("left", "right"), ("right", "left")):
-        if side in name and name.replace(side, other) in known:
-            return known[name.replace(side, other)]
-    return class_id
+def _other_side(name: str) -> str | None:
+    """`name` with left and right exchanged where they begin a word (bright stays bright), or None."""
+    other = re.sub(r"(?<![a-z])(left|right)", lambda side: _SIDES[side[0]], name.casefold())
+    return None if other == name.casefold() else other
 
 
 def _names_and_colors(content: Any, source: str) -> tuple[dict[int, str], dict[int, Color]]:
@@ -119,7 +123,9 @@ def _names_and_colors(content: Any, source: str) -> tuple[dict[int, str], dict[i
         if class_id in names:
             raise DataError(f"{source}: class id {class_id} is listed twice. List each class once.")
         if not isinstance(entry.get("name"), str) or not entry["name"].strip():
-            raise DataError(f"{source}: class {class_id} has the name {entry.get('name')!r}, expected a text.")
+            raise DataError(
+                f"{source}: class {class_id} has the name {entry.get('name')!r}, expected a text."
+            )
         names[class_id] = entry["name"].strip()
         if entry.get("color") is not None:
             colors[class_id] = _color(entry["color"], f"{source}: class {class_id}")
@@ -136,12 +142,18 @@ def _class_id(entry: Mapping[str, Any], source: str) -> int:
 
 def _color(value: Any, where: str) -> Color:
     digits = value.removeprefix("#") if isinstance(value, str) else ""
-    if isinstance(value, list) and len(value) == 3 and all(isinstance(v, int) and 0 <= v <= 255 for v in value):
+    if (
+        isinstance(value, list)
+        and len(value) == 3
+        and all(isinstance(v, int) and 0 <= v <= 255 for v in value)
+    ):
         return (value[0], value[1], value[2])
     try:
         red, green, blue = bytes.fromhex(digits)
     except ValueError:
-        raise DataError(f'{where} has the color {value!r}, expected "#rrggbb" or [red, green, blue].') from None
+        raise DataError(
+            f'{where} has the color {value!r}, expected "#rrggbb" or [red, green, blue].'
+        ) from None
     return (red, green, blue)
 
 

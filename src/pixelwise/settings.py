@@ -7,19 +7,16 @@ on real photographs (see docs/settings.md).
 """
 
 import dataclasses
-import difflib
 import json
 import math
-import re
 import tomllib
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from pixelwise.errors import SettingsError
+from pixelwise.values import Form, checked, kinds_of, to_seconds, to_tuple, unknown_name
 
 ALGORITHMS = ("deeplab", "deeplabv3plus", "dilated", "fcn", "psp")
 CLASS_WEIGHTS = ("inverse_square_root", "median_frequency", "none")
@@ -30,10 +27,24 @@ OUTPUT_STRIDES = (8, 16, 32)
 PRECISIONS = ("bfloat16", "float32")
 
 
+def _to_class_weights(value: Any) -> str | tuple[float, ...]:
+    if isinstance(value, str) and value in CLASS_WEIGHTS:
+        return value
+    return to_tuple(value, float)
+
+
+DURATION = Form(to_seconds, "a duration such as 90s, 20m or 1h30m")
+EPOCH_LIST = Form(lambda value: to_tuple(value, int), "epochs such as 10,20")
+WEIGHT_LIST = Form(
+    _to_class_weights, f"one of {', '.join(CLASS_WEIGHTS)} or one number per class such as 1,2,0.5"
+)
+
+
 def setting(
     default: Any,
     meaning: str,
     *,
+    form: Form | None = None,
     choices: tuple[Any, ...] = (),
     at_least: float = -math.inf,
     at_most: float = math.inf,
@@ -41,7 +52,7 @@ def setting(
 ) -> Any:
     """A dataclass field with its meaning and its range (`above` is exclusive)."""
     limits = {"at_least": at_least, "at_most": at_most, "above": above}
-    return field(default=default, metadata={"meaning": meaning, "choices": choices, **limits})
+    return field(default=default, metadata={"meaning": meaning, "form": form, "choices": choices, **limits})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +70,10 @@ class Settings:
         None, "Local weights for the trunk: safetensors or state dict, in timm or torchvision naming."
     )
     num_classes: int | None = setting(
-        None, "Classes, the background included; read from classes.json or the masks.", at_least=2, at_most=254
+        None,
+        "Classes, the background included; read from classes.json or the masks.",
+        at_least=2,
+        at_most=254,
     )
 
     # How long, how fast
@@ -80,7 +94,9 @@ class Settings:
     lr_scheduler_factor: float = setting(
         0.1, "step: factor at each step; exponential: factor over the whole training.", above=0, at_most=1
     )
-    lr_scheduler_step: tuple[int, ...] = setting((), "step: epochs after which the factor applies: 10,20.")
+    lr_scheduler_step: tuple[int, ...] = setting(
+        (), "step: epochs after which the factor applies: 10,20.", form=EPOCH_LIST
+    )
     warmup: float = setting(0.05, "Share of the training over which the rate rises.", at_least=0, at_most=0.5)
     momentum: float = setting(0.9, "Momentum of sgd and nag.", at_least=0, at_most=1)
     weight_decay: float = setting(0.01, "Pull of the weights to zero.", at_least=0, at_most=1)
@@ -88,15 +104,16 @@ class Settings:
     gamma2: float = setting(0.9, "rmsprop: momentum factor.", at_least=0, at_most=1)
     gradient_clipping: float = setting(5.0, "Largest gradient norm; 0 switches it off.", at_least=0)
     ema_decay: float = setting(
-        0.99, "Decay of the averaged weights that are scored and kept; 0 switches them off.", at_least=0, at_most=1
+        0.99,
+        "Decay of the averaged weights that are scored and kept; 0 switches them off.",
+        at_least=0,
+        at_most=1,
     )
 
     # The loss
-    loss: str = setting(
-        "cross_entropy", f"One of {', '.join(LOSSES)}, or a sum: cross_entropy+0.5*dice."
-    )
+    loss: str = setting("cross_entropy", f"One of {', '.join(LOSSES)}, or a sum: cross_entropy+0.5*dice.")
     class_weights: str | tuple[float, ...] = setting(
-        "none", f"One of {', '.join(CLASS_WEIGHTS)}, or one number per class: 1,2,0.5."
+        "none", f"One of {', '.join(CLASS_WEIGHTS)}, or one number per class: 1,2,0.5.", form=WEIGHT_LIST
     )
     aux_loss_weight: float = setting(
         0.4, "Weight of the auxiliary FCN head in training; 0 leaves it out.", at_least=0, at_most=10
@@ -115,7 +132,9 @@ class Settings:
     )
     blur: float = setting(0.0, "Share of samples that are blurred.", at_least=0, at_most=1)
     validation_crop_size: int | None = setting(
-        None, "Validate on centre crops of this side; none: on whole images, as the scores are meant.", at_least=17
+        None,
+        "Validate on centre crops of this side; none: on whole images, as the scores are meant.",
+        at_least=17,
     )
 
     # When to stop
@@ -135,11 +154,14 @@ class Settings:
         None, "Threads that prepare batches; none: one per core, at most 16.", at_least=0, at_most=256
     )
     seed: int = setting(0, "Fixes every random number.", at_least=0, at_most=2**32 - 1)
-    deterministic: bool = setting(False, "Use only operations that give the same bits every time; may be slower.")
+    deterministic: bool = setting(
+        False, "Use only operations that give the same bits every time; may be slower."
+    )
 
     def __post_init__(self) -> None:
-        for name in FIELDS:
-            object.__setattr__(self, name, _checked(name, getattr(self, name)))
+        for name, item in FIELDS.items():
+            value = checked(name, getattr(self, name), KINDS[name], item.metadata)
+            object.__setattr__(self, name, value)
         _check_together(self)
 
     @classmethod
@@ -158,33 +180,18 @@ class Settings:
         """Read a JSON, TOML or YAML file of settings; `overrides` win over the file."""
         content = _parse(path)
         if not isinstance(content, dict):
-            raise SettingsError(f"{path}: found {type(content).__name__}, expected names and values of settings.")
+            raise SettingsError(
+                f"{path}: found {type(content).__name__}, expected names and values of settings."
+            )
         return cls.of({**content, **(overrides or {})}, source=str(path))
 
     def changed(self, **values: Any) -> Self:
-        """A copy with some values replaced."""
-        return dataclasses.replace(self, **values)
+        """A copy with some values replaced; unknown names are refused as in `of`."""
+        return self.of({**self.to_json(), **values})
 
     def to_json(self) -> dict[str, Any]:
         """Names and values as JSON has them."""
         return dataclasses.asdict(self)
-
-
-def unknown_name(name: str, known: typing.Iterable[str], what: str) -> str:
-    """A sentence that refuses `name` and offers the nearest known one."""
-    names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"Unknown {what} {name!r}.{hint} Known: {', '.join(names)}."
-
-
-def parse_duration(text: str) -> float:
-    """Seconds in "90", "90s", "20m" or "1h30m"."""
-    match = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s?)?", text.strip().lower())
-    if not match or not any(match.groups()):
-        raise ValueError(text)
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds
 
 
 def parse_loss(text: str) -> list[tuple[float, str]]:
@@ -205,9 +212,11 @@ def parse_loss(text: str) -> list[tuple[float, str]]:
 
 def _parse(path: Path) -> Any:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors add a mark
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read ({error}). Give a JSON, TOML or YAML file of settings.") from None
+        raise SettingsError(
+            f"{path}: cannot be read ({error}). Give a JSON, TOML or YAML file of settings."
+        ) from None
     try:
         if path.suffix.lower() == ".json":
             return json.loads(text)
@@ -220,132 +229,41 @@ def _parse(path: Path) -> Any:
         raise SettingsError(f"{path}: is not valid {path.suffix.lstrip('.') or 'YAML'}: {error}") from None
 
 
-def _checked(name: str, value: Any) -> Any:
-    """`value` with the type of setting `name`, or a SettingsError."""
-    converted = _converted(name, value)
-    limits = FIELDS[name].metadata
-    choices = limits["choices"]
-    if choices and converted is not None and converted not in choices:
-        near = difflib.get_close_matches(str(value), list(map(str, choices)), n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise SettingsError(f"{name} is {value!r}, expected one of {', '.join(map(str, choices))}.{hint}")
-    if isinstance(converted, (int, float)) and not isinstance(converted, bool):
-        inside = limits["at_least"] <= converted <= limits["at_most"] and converted > limits["above"]
-        if not inside or not math.isfinite(converted):
-            raise SettingsError(f"{name} is {value!r}, expected a number {_range(limits)}.")
-    return converted
-
-
-def _range(limits: Mapping[str, Any]) -> str:
-    parts = []
-    if limits["at_least"] > -math.inf:
-        parts.append(f"of at least {limits['at_least']:g}")
-    if limits["above"] > -math.inf:
-        parts.append(f"above {limits['above']:g}")
-    if limits["at_most"] < math.inf:
-        parts.append(f"of at most {limits['at_most']:.10g}")
-    return " and ".join(parts) or "that is finite"
-
-
-def _converted(name: str, value: Any) -> Any:
-    kinds = KINDS[name]
-    if value is None or (isinstance(value, str) and value.lower() in ("none", "null") and types.NoneType in kinds):
-        if types.NoneType in kinds:
-            return None
-        raise SettingsError(f"{name} has no value, expected {_kind_text(name)}.")
-    try:
-        return _CONVERTERS[name](value) if name in _CONVERTERS else _to_kind(kinds[0], value)
-    except (TypeError, ValueError):
-        raise SettingsError(f"{name} is {value!r}, expected {_kind_text(name)}.") from None
-
-
-def _to_kind(kind: Any, value: Any) -> Any:
-    if kind is bool:
-        return _to_bool(value)
-    if isinstance(value, bool):
-        raise TypeError(value)
-    if kind is int:
-        if float(value) != int(float(value)):
-            raise ValueError(value)
-        return int(float(value))
-    if kind is float:
-        return float(value)
-    if not isinstance(value, (str, Path)):
-        raise TypeError(value)
-    return str(value).strip()
-
-
-def _to_bool(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in ("true", "false"):
-        return value.lower() == "true"
-    raise ValueError(value)
-
-
-def _to_seconds(value: Any) -> float:
-    return parse_duration(value) if isinstance(value, str) else float(value)
-
-
-def _to_tuple(value: Any, kind: type) -> tuple[Any, ...]:
-    if isinstance(value, str):
-        value = [part for part in value.strip("[]() ").split(",") if part.strip()]
-    if isinstance(value, (int, float)):
-        value = [value]
-    return tuple(_to_kind(kind, part) for part in value)
-
-
-def _to_class_weights(value: Any) -> str | tuple[float, ...]:
-    if not isinstance(value, str):
-        return _to_tuple(value, float)
-    return value if value in CLASS_WEIGHTS else _to_tuple(value, float)
-
-
-_CONVERTERS = {
-    "budget": _to_seconds,
-    "lr_scheduler_step": lambda value: _to_tuple(value, int),
-    "class_weights": _to_class_weights,
-}
-
-_KIND_TEXTS = {
-    "budget": "a duration such as 90s, 20m or 1h30m",
-    "lr_scheduler_step": "epochs such as 10,20",
-    "class_weights": f"one of {', '.join(CLASS_WEIGHTS)} or one number per class such as 1,2,0.5",
-}
-
-
-def _kind_text(name: str) -> str:
-    texts = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
-    return _KIND_TEXTS.get(name) or texts[KINDS[name][0]]
-
-
 def _check_together(settings: Settings) -> None:
     """Rules between settings; each message names the setting to change."""
     parse_loss(settings.loss)
     if settings.scale_min > settings.scale_max:
-        raise SettingsError(f"scale_min {settings.scale_min} is above scale_max {settings.scale_max}. Lower scale_min.")
+        raise SettingsError(
+            f"scale_min {settings.scale_min} is above scale_max {settings.scale_max}. Lower scale_min."
+        )
     steps = settings.lr_scheduler_step
     if any(later <= earlier for earlier, later in zip((0, *steps), steps, strict=False)):
-        raise SettingsError(f"lr_scheduler_step is {list(steps)}, expected rising epochs from 1 on, such as 10,20.")
+        raise SettingsError(
+            f"lr_scheduler_step is {list(steps)}, expected rising epochs from 1 on, such as 10,20."
+        )
     if settings.lr_scheduler == "step" and not steps:
-        raise SettingsError("lr_scheduler is 'step' but lr_scheduler_step is empty. Give epochs such as 10,20.")
+        raise SettingsError(
+            "lr_scheduler is 'step' but lr_scheduler_step is empty. Give epochs such as 10,20."
+        )
     if settings.lr_scheduler == "step" and settings.budget is not None:
-        raise SettingsError("lr_scheduler 'step' counts epochs and a budget has none. Use poly, cosine or exponential.")
-    weights = settings.class_weights
-    if isinstance(weights, tuple):
-        if not weights or min(weights) < 0 or sum(weights) <= 0 or not all(map(math.isfinite, weights)):
-            raise SettingsError(f"class_weights is {list(weights)}, expected numbers from 0 on, not all 0.")
-        if settings.num_classes and len(weights) != settings.num_classes:
-            raise SettingsError(
-                f"class_weights has {len(weights)} numbers but num_classes is {settings.num_classes}. Give one per class."
-            )
+        raise SettingsError(
+            "lr_scheduler 'step' counts epochs and a budget has none. Use poly, cosine or exponential."
+        )
     if settings.ema_decay == 1:
         raise SettingsError("ema_decay is 1, which would never learn. Use 0.999 or less; 0 switches it off.")
+    if isinstance(settings.class_weights, tuple):
+        _check_class_weights(settings.class_weights, settings.num_classes)
+
+
+def _check_class_weights(weights: tuple[float, ...], num_classes: int | None) -> None:
+    if not weights or min(weights) < 0 or sum(weights) <= 0 or not all(map(math.isfinite, weights)):
+        raise SettingsError(f"class_weights is {list(weights)}, expected numbers from 0 on, not all 0.")
+    if num_classes and len(weights) != num_classes:
+        raise SettingsError(
+            f"class_weights has {len(weights)} numbers but num_classes is {num_classes}. Give one per class."
+        )
 
 
 FIELDS = {item.name: item for item in dataclasses.fields(Settings)}
 
-KINDS: dict[str, tuple[Any, ...]] = {
-    name: typing.get_args(hint) if isinstance(hint, types.UnionType) else (typing.get_origin(hint) or hint,)
-    for name, hint in typing.get_type_hints(Settings).items()
-}
+KINDS = kinds_of(Settings)

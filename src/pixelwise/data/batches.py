@@ -1,0 +1,269 @@
+"""Order, sharding and preparation ahead: pairs -> Batch, exactly determined by (seed, epoch, position)."""
+
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pixelwise.data.augment import augment
+from pixelwise.data.pairs import Pair
+from pixelwise.data.reading import Sample, read_pair, to_sample
+from pixelwise.errors import DataError, SettingsError
+from pixelwise.labels import LabelTable
+from pixelwise.settings import Settings
+
+BATCHES_AHEAD = 3
+
+_ORDER, _AUGMENTATION = 1, 2
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Batch(NamedTuple):
+    """Images and truth of one step."""
+
+    images: Tensor  # (N, 3, H, W) uint8 RGB
+    class_ids: Tensor  # (N, H, W) uint8, 0..K-1 or IGNORE
+
+
+class TrainingBatches:
+    """Augmented crops; the sample at (epoch, position) is a pure function of the settings' seed.
+
+    Process `rank` of `world_size` gets its share of every global batch of `settings.mini_batch_size`, so
+    that the processes together see what one process would. Images that fill no batch are left out of an
+    epoch, others in each; fewer images than a batch needs are taken more than once.
+
+    Raises:
+        SettingsError: mini_batch_size cannot be shared equally.
+        DataError: there are no pairs, or (while iterating) a file cannot be used.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        labels: LabelTable,
+        settings: Settings,
+        *,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        size = settings.mini_batch_size
+        if size % world_size:
+            raise SettingsError(
+                f"mini_batch_size is {size}, which {world_size} processes cannot share equally. "
+                f"Give a multiple of {world_size}."
+            )
+        if not pairs:
+            raise DataError(
+                "There are no training images with masks. Put pairs into train/ and train_annotation/."
+            )
+        self.pairs, self.labels, self.settings = tuple(pairs), labels, settings
+        self.share = range(rank * size // world_size, (rank + 1) * size // world_size)
+        self.steps_per_epoch = max(1, len(self.pairs) // size)
+        self._workers = num_threads(settings.num_workers)
+        self._mirrored = labels.mirrored()
+        self._decoded = _DecodedPairs(_cache_bytes() // world_size)
+
+    def of_epoch(self, epoch: int, *, first_step: int = 0) -> Iterator[Batch]:
+        """Batches of the epoch from `first_step` on, prepared ahead by threads that end with the iterator."""
+        # Threads and not processes: Pillow decodes and resizes without the interpreter lock, and so there is
+        # no /dev/shm to fill, nothing to pickle and no worker to die.
+        ahead = BATCHES_AHEAD * len(self.share)
+        slots = self._slots(epoch, first_step)
+        with closing(in_order(self._fill, slots, workers=self._workers, ahead=ahead)) as filled:
+            yield from (slot.batch for slot in filled if slot.row == len(self.share) - 1)
+
+    def sample_at(self, epoch: int, position: int) -> Sample:
+        """The sample at a position of the epoch's global order."""
+        return self._sample(epoch, position, int(self.order(epoch)[position % len(self.pairs)]))
+
+    def order(self, epoch: int) -> npt.NDArray[np.int64]:
+        """(number of pairs,) index of the pair at each position of the epoch."""
+        return _generator(_ORDER, self.settings.seed, epoch).permutation(len(self.pairs))
+
+    def _slots(self, epoch: int, first_step: int) -> Iterator["_Slot"]:
+        order = self.order(epoch)
+        side = self.settings.crop_size
+        for step in range(first_step, self.steps_per_epoch):
+            batch = _empty_batch(len(self.share), side, side)
+            for row, i in enumerate(self.share):
+                position = step * self.settings.mini_batch_size + i
+                yield _Slot(batch, row, epoch, position, int(order[position % len(order)]))
+
+    def _fill(self, slot: "_Slot") -> "_Slot":
+        _write(self._sample(slot.epoch, slot.position, slot.pair), slot.batch, slot.row)
+        return slot
+
+    def _sample(self, epoch: int, position: int, pair: int) -> Sample:
+        generator = _generator(_AUGMENTATION, self.settings.seed, epoch, position)
+        image, mask = self._decoded.get(self.pairs[pair], self.labels)
+        return augment(image, mask, self.settings, generator=generator, mirrored=self._mirrored)
+
+
+class EvaluationBatches:
+    """Every image once, in the order of `pairs`, at its own size; neighbours of equal size share a batch.
+
+    Process `rank` of `world_size` gets a run of neighbours. With `crop_size` the short side is scaled to it
+    and the centre square is cut out, as GluonCV and Amazon's algorithm validate.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        labels: LabelTable,
+        *,
+        crop_size: int | None = None,
+        batch_size: int = 4,
+        rank: int = 0,
+        world_size: int = 1,
+        num_workers: int | None = None,
+    ) -> None:
+        self.pairs = tuple(pairs[len(pairs) * rank // world_size : len(pairs) * (rank + 1) // world_size])
+        self.labels, self.crop_size, self.batch_size = labels, crop_size, batch_size
+        self._workers = num_threads(num_workers)
+
+    def __len__(self) -> int:
+        """How many images this process sees."""
+        return len(self.pairs)
+
+    def __iter__(self) -> Iterator[tuple[list[Pair], Batch]]:
+        """Pairs and their batch; DataError where a file cannot be used."""
+        names: list[Pair] = []
+        samples: list[Sample] = []
+        ahead = BATCHES_AHEAD * self.batch_size
+        with closing(in_order(self._read, self.pairs, workers=self._workers, ahead=ahead)) as read:
+            for pair, sample in read:
+                full = len(samples) == self.batch_size
+                if samples and (full or sample.class_ids.shape != samples[-1].class_ids.shape):
+                    yield names, _stacked(samples)
+                    names, samples = [], []
+                names.append(pair)
+                samples.append(sample)
+        if samples:
+            yield names, _stacked(samples)
+
+    def _read(self, pair: Pair) -> tuple[Pair, Sample]:
+        image, mask = read_pair(pair, self.labels)
+        if self.crop_size is not None:
+            image = centre_crop(image, self.crop_size, Image.Resampling.BILINEAR)
+            mask = centre_crop(mask, self.crop_size, Image.Resampling.NEAREST)
+        return pair, to_sample(image, mask)
+
+
+def centre_crop(image: Image.Image, side: int, resample: Image.Resampling) -> Image.Image:
+    """Short side scaled to `side`, centre square cut out (gluoncv/data/segbase.py, `_val_sync_transform`)."""
+    short = min(image.size)
+    width, height = (side if length == short else int(length * side / short) for length in image.size)
+    left, top = round((width - side) / 2), round((height - side) / 2)
+    return image.resize((width, height), resample).crop((left, top, left + side, top + side))
+
+
+def in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, ahead: int
+) -> Generator[Result, None, None]:
+    """Results of `function` in the order of `items`, computed by threads, at most `ahead` before their turn.
+
+    What `function` raises is raised here at its turn. Closing the iterator waits for running threads.
+    """
+    if workers == 0:
+        yield from map(function, items)
+        return
+    remaining = iter(items)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="pixelwise-data")
+    try:
+        waiting: deque[Future[Result]] = deque()
+        while True:
+            more = itertools.islice(remaining, max(1, ahead) - len(waiting))
+            waiting.extend(pool.submit(function, item) for item in more)
+            if not waiting:
+                return
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def num_threads(num_workers: int | None) -> int:
+    """The setting `num_workers` resolved: one per core, at most 16."""
+    return min(16, available_cores()) if num_workers is None else num_workers
+
+
+def available_cores() -> int:
+    """Cores this process may use, which in a container are fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Slot(NamedTuple):
+    """A place in a batch and what belongs there."""
+
+    batch: Batch
+    row: int
+    epoch: int
+    position: int
+    pair: int
+
+
+class _DecodedPairs:
+    """Decoded pairs kept in memory up to a budget, as decoding costs more than all the rest of a sample."""
+
+    def __init__(self, budget_bytes: int) -> None:
+        self._left = budget_bytes
+        self._kept: dict[str, tuple[Image.Image, Image.Image]] = {}
+
+    def get(self, pair: Pair, labels: LabelTable) -> tuple[Image.Image, Image.Image]:
+        """Image and mask; nobody may change them."""
+        kept = self._kept.get(pair.name)
+        if kept is not None:
+            return kept
+        image, mask = read_pair(pair, labels)
+        size = image.width * image.height * 5  # Pillow keeps RGB in four bytes, the mask in one
+        # Two threads may decode one pair at a time (a batch larger than the dataset): both results are equal,
+        # and the budget is approximate by that much.
+        if size <= self._left:
+            self._left -= size
+            self._kept[pair.name] = (image, mask)
+        return image, mask
+
+
+def _cache_bytes() -> int:
+    """Memory for decoded pairs: 15 % of the machine's, at most 2 GiB."""
+    try:
+        physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+        physical = 4 * 2**30
+    return min(2 * 2**30, int(0.15 * physical))
+
+
+def _generator(*key: int) -> np.random.Generator:
+    """Randomness that depends on `key` alone; the first number tells the purposes apart."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+
+
+def _empty_batch(number: int, height: int, width: int) -> Batch:
+    return Batch(
+        torch.empty((number, 3, height, width), dtype=torch.uint8),
+        torch.empty((number, height, width), dtype=torch.uint8),
+    )
+
+
+def _write(sample: Sample, batch: Batch, index: int) -> None:
+    batch.images[index].numpy()[:] = sample.image
+    batch.class_ids[index].numpy()[:] = sample.class_ids
+
+
+def _stacked(samples: Sequence[Sample]) -> Batch:
+    batch = _empty_batch(len(samples), *samples[0].class_ids.shape)
+    for index, sample in enumerate(samples):
+        _write(sample, batch, index)
+    return batch

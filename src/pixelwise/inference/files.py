@@ -1,0 +1,123 @@
+"""Masks for many images: files, folders and patterns in, one PNG each out, whatever single files do."""
+
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixelwise.data.pairs import IMAGE_SUFFIXES
+from pixelwise.data.reading import read_image
+from pixelwise.errors import DataError, SettingsError
+from pixelwise.inference.predictor import Prediction, Predictor
+from pixelwise.inference.render import overlay, save_png
+
+
+@dataclass
+class PredictionReport:
+    """What became of each image."""
+
+    written: list[Path] = field(default_factory=list)
+    """Masks, in the order of the images."""
+    failed: list[str] = field(default_factory=list)
+    """What is wrong with each image that could not be read."""
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"written": [str(path) for path in self.written], "failed": self.failed}
+
+    def text(self) -> str:
+        """For people."""
+        folder = f" in {os.path.commonpath([path.parent for path in self.written])}" if self.written else ""
+        lines = [f"{len(self.written)} masks written{folder}"]
+        if self.failed:
+            lines += [f"{len(self.failed)} images could not be read:", *self.failed]
+        return "\n".join(lines)
+
+
+def predict_files(
+    predictor: Predictor, inputs: Sequence[str], output: Path, *, overlays: bool, probabilities: bool
+) -> PredictionReport:
+    """Write `NAME.png` below `output` for each image; also `NAME_overlay.png`, `NAME_probabilities.npy` if asked.
+
+    Below a folder given as input, images keep their subfolders.
+
+    Raises:
+        DataError: an input does not exist, a folder has no images, or two images would give the same mask.
+        SettingsError: `output` cannot be written.
+    """
+    images = find_images(inputs)
+    _refuse_overwriting(images, output)
+    report = PredictionReport()
+    for name, path in images.items():
+        try:
+            prediction = predictor.predict(path, probabilities=probabilities)
+            picture = overlay(read_image(path), prediction.class_ids, prediction.labels) if overlays else None
+        except DataError as error:
+            report.failed.append(str(error))
+            continue
+        mask = output / f"{name}.png"
+        prediction.save(mask)
+        if picture is not None:
+            save_png(output / f"{name}_overlay.png", picture)
+        if probabilities:
+            _save_probabilities(output / f"{name}_probabilities.npy", prediction)
+        report.written.append(mask)
+    return report
+
+
+def find_images(inputs: Sequence[str]) -> dict[str, Path]:
+    """Output name without suffix -> image, for files, folders (searched through) and patterns such as `*.jpg`."""
+    found: dict[str, Path] = {}
+    for text in inputs:
+        for name, path in _named(text):
+            if name in found and found[name] != path:
+                raise DataError(
+                    f"{path} and {found[name]} would both be written as {name}.png. Predict them with "
+                    "different --output folders, or rename one."
+                )
+            found[name] = path
+    return found
+
+
+def _named(text: str) -> list[tuple[str, Path]]:
+    path = Path(text)
+    if path.is_dir():
+        return _below(path)
+    if path.is_file():
+        return [(path.stem, path)]
+    matches = [Path(match) for match in sorted(glob.glob(text, recursive=True))]
+    files = [(match.stem, match) for match in matches if match.suffix.lower() in IMAGE_SUFFIXES]
+    if not files:
+        raise DataError(
+            f"{text}: no such image, folder of images or pattern that matches images. Check the path; "
+            f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}."
+        )
+    return files
+
+
+def _below(folder: Path) -> list[tuple[str, Path]]:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    visible = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    if not visible:
+        raise DataError(f"{folder}: holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}). Check the path.")
+    return [(path.relative_to(folder).with_suffix("").as_posix(), path) for path in visible]
+
+
+def _refuse_overwriting(images: dict[str, Path], output: Path) -> None:
+    if output.exists() and not output.is_dir():
+        raise SettingsError(f"{output}: is a file, expected a folder for the masks. Give another --output.")
+    for name, path in images.items():
+        if (output / f"{name}.png").resolve() == path.resolve():
+            raise SettingsError(f"{path}: its mask would overwrite it. Give an --output folder of its own.")
+
+
+def _save_probabilities(path: Path, prediction: Prediction) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    assert prediction.probabilities is not None
+    with temporary.open("wb") as file:
+        np.save(file, prediction.probabilities.astype(np.float16))
+    os.replace(temporary, path)

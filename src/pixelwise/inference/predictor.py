@@ -1,0 +1,90 @@
+"""Predictor: any image in, a class map of exactly its size out."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from pixelwise.bundle import Bundle
+from pixelwise.data.reading import read_image
+from pixelwise.errors import DataError
+from pixelwise.inference.forward import class_logits, likeliest
+from pixelwise.inference.render import mask_image, save_png
+from pixelwise.labels import LabelTable
+from pixelwise.runtime import Runtime
+
+ImageSource = Path | str | bytes | Image.Image | NDArray[np.uint8]
+
+
+class Prediction(NamedTuple):
+    """The class map of one image."""
+
+    class_ids: NDArray[np.uint8]  # (H, W), 0..K-1
+    labels: LabelTable
+    probabilities: NDArray[np.float32] | None = None  # (K, H, W), summing to 1 over the classes
+
+    def save(self, path: Path | str) -> None:
+        """Write the class map as an 8-bit palette PNG whose pixel values are the class ids."""
+        save_png(Path(path), mask_image(self.class_ids, self.labels))
+
+
+class Predictor:
+    """A model ready to predict on a device.
+
+    Attributes:
+        model: the network, in eval mode.
+        labels: the classes that it tells apart.
+    """
+
+    def __init__(self, bundle: Bundle, runtime: Runtime, *, tile: int | None = None) -> None:
+        self.labels, self.runtime, self.tile = bundle.labels, runtime, tile
+        model = bundle.build_model()
+        self.model = model.to(runtime.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def predict(self, image: ImageSource, *, probabilities: bool = False) -> Prediction:
+        """Predict the class of every pixel.
+
+        Args:
+            image: a path, an encoded image as bytes, a PIL image of any mode, or a uint8 array (H, W, 3) in
+                RGB or (H, W) in gray. The class map has the size and the orientation of the image as viewers
+                show it, that is after its EXIF orientation.
+            probabilities: also give (K, H, W) float32 probabilities.
+
+        Raises:
+            DataError: the image cannot be read; the message says why.
+        """
+        pixels = np.array(read_image(_source(image)))  # (H, W, 3), a copy that torch may own
+        images = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+        with torch.inference_mode():
+            logits = class_logits(self.model, images, runtime=self.runtime, tile=self.tile)[0]
+            class_ids = likeliest(logits[None])[0].cpu().numpy()
+            shares = logits.softmax(dim=0).cpu().numpy() if probabilities else None
+        return Prediction(class_ids, self.labels, shares)
+
+
+def _source(image: ImageSource) -> Path | bytes | Image.Image:
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    if isinstance(image, (bytearray, memoryview)):
+        return bytes(image)
+    if isinstance(image, (Path, bytes, Image.Image)):
+        return image
+    if isinstance(image, str):
+        return Path(image)
+    raise DataError(
+        f"Found {type(image).__name__} where an image was expected. Give a path, the bytes of an image file, "
+        "a PIL image or a NumPy array."
+    )
+
+
+def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
+    is_gray, is_rgb = pixels.ndim == 2, pixels.ndim == 3 and pixels.shape[-1] == 3
+    if pixels.dtype != np.uint8 or not (is_gray or is_rgb) or 0 in pixels.shape:
+        raise DataError(
+            f"The array is {pixels.dtype} {pixels.shape}, expected uint8 of shape (height, width, 3) in RGB "
+            "or (height, width) in gray. Convert it, for example (255 * array).astype('uint8') from 0..1."
+        )
+    return Image.fromarray(np.ascontiguousarray(pixels))

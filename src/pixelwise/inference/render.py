@@ -1,0 +1,114 @@
+"""Class maps as pictures: palette PNG, overlay, error map, legend and captioned panels."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from pixelwise.errors import SettingsError
+from pixelwise.labels import IGNORE, LabelTable
+
+# Okabe and Ito's bluish green and vermilion: green and red that colour-blind readers tell apart.
+RIGHT, WRONG, IGNORED = (0, 158, 115), (213, 94, 0), (200, 200, 200)
+
+_INK, _PAPER = (32, 32, 32), (255, 255, 255)
+_GAP = 8
+
+
+def mask_image(class_ids: NDArray[np.uint8], labels: LabelTable) -> Image.Image:
+    """Mode "P" image of class ids (H, W) uint8: pixel values are the ids, the palette holds the colours."""
+    image = Image.fromarray(np.ascontiguousarray(class_ids, dtype=np.uint8))
+    image.putpalette(labels.palette())
+    return image
+
+
+def overlay(
+    image: Image.Image, class_ids: NDArray[np.uint8], labels: LabelTable, *, opacity: float = 0.5
+) -> Image.Image:
+    """The RGB image under the class colours at `opacity` in [0, 1]; ignored pixels stay as they are."""
+    if not 0 <= opacity <= 1:
+        raise SettingsError(f"opacity is {opacity}, expected a number from 0 to 1.")
+    photo = image.convert("RGB")
+    blended = Image.blend(photo, mask_image(class_ids, labels).convert("RGB"), opacity)
+    counted = Image.fromarray(np.where(class_ids == IGNORE, 0, 255).astype(np.uint8))
+    return Image.composite(blended, photo, counted)
+
+
+def error_map(truth: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> Image.Image:
+    """RGB image of two class maps (H, W): RIGHT where they agree, WRONG elsewhere, IGNORED where no truth."""
+    kinds = np.where(truth == IGNORE, 2, np.where(truth == predicted, 0, 1))
+    return Image.fromarray(np.array([RIGHT, WRONG, IGNORED], dtype=np.uint8)[kinds])
+
+
+def legend(labels: LabelTable, *, width: int) -> Image.Image:
+    """Swatches with names, in as many lines as `width` pixels need."""
+    font = ImageFont.load_default(13)
+    entry = 14 + 6 + max(round(font.getlength(name)) for name in labels.names) + 2 * _GAP
+    columns = max(1, (width - _GAP) // entry)
+    lines = -(-labels.num_classes // columns)
+    strip = Image.new("RGB", (width, lines * 20 + _GAP), _PAPER)
+    draw = ImageDraw.Draw(strip)
+    for i, (name, color) in enumerate(zip(labels.names, labels.colors, strict=True)):
+        x, y = _GAP + i % columns * entry, _GAP // 2 + i // columns * 20
+        draw.rectangle((x, y + 3, x + 13, y + 16), fill=color, outline=_INK)
+        draw.text((x + 20, y + 1), name, fill=_INK, font=font)
+    return strip
+
+
+def panel(
+    titles: Sequence[str], rows: Sequence[Sequence[Image.Image]], *, labels: LabelTable | None = None
+) -> Image.Image:
+    """Pictures side by side under one title per column, row below row, with a legend of `labels` at the foot.
+
+    A column is as wide as its widest picture; smaller ones lie at its top left.
+    """
+    pictures = [[picture.convert("RGB") for picture in row] for row in rows]
+    font = ImageFont.load_default(15)
+    widths = [
+        max(round(font.getlength(title)), *(row[i].width for row in pictures))
+        for i, title in enumerate(titles)
+    ]
+    heights = [max(picture.height for picture in row) for row in pictures]
+    total = sum(widths) + _GAP * (len(widths) + 1)
+    foot = None if labels is None else legend(labels, width=total)
+    head = 26
+    height = head + sum(heights) + _GAP * len(heights) + (foot.height if foot else 0)
+    sheet = Image.new("RGB", (total, height), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    left = _GAP
+    for i, (title, width) in enumerate(zip(titles, widths, strict=True)):
+        draw.text((left, 4), title, fill=_INK, font=font)
+        top = head
+        for row, row_height in zip(pictures, heights, strict=True):
+            sheet.paste(row[i], (left, top))
+            top += row_height + _GAP
+        left += width + _GAP
+    if foot is not None:
+        sheet.paste(foot, (0, height - foot.height))
+    return sheet
+
+
+def save_png(path: Path, image: Image.Image) -> None:
+    """Write a PNG that is complete or not there at all; folders on the way are made.
+
+    Raises:
+        SettingsError: the path cannot be written or does not end in .png.
+    """
+    if path.suffix.lower() != ".png":
+        raise SettingsError(f"{path}: is not a name for a PNG file. Expected a name that ends in .png.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            image.save(temporary, format="PNG")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: cannot be written ({error.strerror or error}). Expected a folder that may be "
+            "written and has room; free space or give another output."
+        ) from None

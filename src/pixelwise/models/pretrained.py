@@ -1,0 +1,181 @@
+"""Weights for a trunk: from a local file in timm or torchvision naming, or fetched by timm."""
+
+import socket
+import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import huggingface_hub
+import safetensors.torch
+import timm
+import torch
+from torch import Tensor, nn
+
+from pixelwise.errors import ModelError
+
+# What wraps a trunk in files: DDP, Lightning, torchvision's segmentation models, our own bundles.
+_WRAPPERS = ("module.", "model.", "backbone.", "trunk.")
+
+
+def fetch_trunk(model_name: str, options: dict[str, Any]) -> nn.Module:
+    """The timm trunk `model_name`, built with `options`, with its published weights.
+
+    Raises ModelError when timm has none or they cannot be fetched.
+    """
+    config = timm.get_pretrained_cfg(model_name)
+    if config is None or not config.has_weights:
+        raise ModelError(
+            f"timm has no pretrained weights for backbone {model_name!r}. "
+            "Give a file with --backbone-weights FILE, or start from random weights with --no-pretrained."
+        )
+    try:
+        if config.hf_hub_id and not _in_cache(config.hf_hub_id):
+            _look_up_hub()
+        trunk: nn.Module = timm.create_model(model_name, pretrained=True, **options)
+    except (
+        Exception
+    ) as error:  # timm and its hubs raise almost anything: URLError, HTTPError, LocalEntryNotFound ...
+        raise ModelError(
+            f"The pretrained weights of backbone {model_name!r} could not be fetched ({_first_line(error)}). "
+            "Without a network give a file with --backbone-weights FILE, "
+            "or start from random weights with --no-pretrained."
+        ) from error
+    return trunk
+
+
+def load_trunk_weights(trunk: nn.Module, path: Path, model_name: str) -> None:
+    """Fill `trunk`, a timm model with feature maps, from a safetensors or state-dict file.
+
+    Tensors are found by timm's names or, where a file has names of its own, by their order, if every tensor
+    of the whole network then fits (torchvision's MobileNetV2 does). The file's classifier is ignored. Nothing is
+    executed. Raises ModelError for a file that cannot be read and for any trunk tensor that is missing or has
+    another shape.
+    """
+    found = _unwrap(_read_tensors(path))
+    wanted = {_plain(name): tensor for name, tensor in trunk.state_dict().items()}
+    by_name = {_plain(name): tensor for name, tensor in found.items()}
+    needed = [name for name in wanted if not name.endswith("num.batches.tracked")]
+    if not any(name in by_name for name in needed):
+        by_name = _name_by_order(found, path, model_name)
+    for name in needed:
+        _check_fit(name, wanted[name], by_name.get(name), where=(path, model_name))
+    # num_batches_tracked is missing in old files, and BatchNorm with a momentum does not read it.
+    trunk.load_state_dict({name: by_name.get(_plain(name), own) for name, own in trunk.state_dict().items()})
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file for backbone_weights. Give a safetensors or state-dict file.")
+    try:
+        if path.suffix.lower() == ".safetensors":
+            return safetensors.torch.load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # safetensors, zipfile, pickle and torch each have their own
+        raise ModelError(
+            f"{path}: cannot be read as weights ({_first_line(error)}). Expected a whole safetensors file "
+            "or a state dict of tensors written by torch.save; other objects are refused."
+        ) from error
+    for key in ("state_dict", "model"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    is_dict = isinstance(content, dict) and content
+    if not is_dict or not all(isinstance(value, Tensor) for value in content.values()):
+        raise ModelError(
+            f"{path}: found {_describe(content)}, expected a state dict: tensor names and tensors."
+        )
+    return {str(name): tensor for name, tensor in content.items()}
+
+
+def _unwrap(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of the trunk alone, without the names of what it was wrapped in."""
+    for prefix in _WRAPPERS:
+        inside = {
+            name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)
+        }
+        tensors = inside or tensors
+    return tensors
+
+
+def _plain(name: str) -> str:
+    """A tensor's name as the whole network and its feature-map form both spell it.
+
+    timm flattens `stages.0.blocks` to `stages_0.blocks` in one form and puts `model.` before it in another.
+    """
+    return name.removeprefix("model.").replace("_", ".")
+
+
+def _name_by_order(found: dict[str, Tensor], path: Path, model_name: str) -> dict[str, Tensor]:
+    """The tensors of a file with unknown names under timm's names, by their order in the whole network."""
+    config = timm.get_pretrained_cfg(model_name)
+    named: Any = (config.classifier if config else None) or ()
+    classifiers = (named,) if isinstance(named, str) else tuple(named)
+    network = timm.create_model(model_name, pretrained=False).state_dict()
+    names = [
+        name for name in _counted(network) if not name.startswith(tuple(f"{part}." for part in classifiers))
+    ]
+    theirs = _counted(found)
+    if len(theirs) == len(_counted(network)):
+        theirs = theirs[: len(names)]  # the classifier stands last in both namings
+    same = len(theirs) == len(names)
+    for name, other in zip(names, theirs, strict=False):
+        # Equal last parts (weight, bias, running_var) keep tensors of equal shape from changing places.
+        same &= (
+            name.rpartition(".")[2] == other.rpartition(".")[2] and network[name].shape == found[other].shape
+        )
+        if not same:
+            raise ModelError(
+                f"{path}: does not hold the weights of backbone {model_name!r}: tensor {other!r} is "
+                f"{_shape(found[other])}, expected {name!r}, {_shape(network[name])}. {_remedy(model_name)}"
+            )
+    return {_plain(name): found[other] for name, other in zip(names, theirs, strict=True)}
+
+
+def _counted(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not name.endswith("num_batches_tracked")]
+
+
+def _check_fit(name: str, own: Tensor, other: Tensor | None, *, where: tuple[Path, str]) -> None:
+    path, model_name = where
+    if other is None or other.shape != own.shape:
+        state = "is missing" if other is None else f"is {_shape(other)}"
+        raise ModelError(
+            f"{path}: tensor {name!r} {state}, backbone {model_name!r} needs {_shape(own)}. "
+            f"{_remedy(model_name)}"
+        )
+
+
+def _remedy(model_name: str) -> str:
+    architecture = model_name.partition(".")[0]
+    hint = ""
+    if architecture in ("resnet50s", "resnet101s"):
+        hint = f" torchvision's ResNet has no deep stem and fits backbone {architecture[:-1]!r}."
+    return f"Give weights of timm's {architecture!r}, or the backbone that the file belongs to.{hint}"
+
+
+def _in_cache(hub_id: str) -> bool:
+    files = ("model.safetensors", "pytorch_model.bin")
+    return any(isinstance(huggingface_hub.try_to_load_from_cache(hub_id, file), str) for file in files)
+
+
+def _look_up_hub() -> None:
+    """Raise OSError where the hub has no address: its client would try again for most of a minute."""
+    host = urlsplit(huggingface_hub.constants.ENDPOINT).hostname
+    if host and not urllib.request.getproxies() and not huggingface_hub.is_offline_mode():
+        socket.getaddrinfo(host, 443)
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a single number"
+
+
+def _describe(content: Any) -> str:
+    if isinstance(content, dict) and content:
+        strange = next((key for key, value in content.items() if not isinstance(value, Tensor)), None)
+        return f"a dictionary with {strange!r}: {type(content[strange]).__name__}"
+    return f"{type(content).__name__} without tensors"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

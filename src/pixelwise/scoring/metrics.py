@@ -1,0 +1,176 @@
+"""Scores: every number that we report, derived from one confusion matrix by a named definition."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixelwise.errors import DataError
+from pixelwise.labels import LabelTable
+from pixelwise.scoring.confusion import ConfusionMatrix
+
+Floats = NDArray[np.float64]
+
+DEFINITION = (
+    "One confusion matrix over all pixels of the split at native resolution; pixels whose truth is 255 are "
+    "left out. Per class, from true positives TP, false positives FP and false negatives FN: "
+    "iou = TP/(TP+FP+FN), dice = 2TP/(2TP+FP+FN), accuracy = TP/(TP+FN), precision = TP/(TP+FP), "
+    "pixels = TP+FN; null where the denominator is 0. pixel_accuracy = correct/labelled pixels. "
+    "mean_iou, mean_dice: mean over the classes in truth or prediction. mean_accuracy: mean over the classes "
+    "in the truth. frequency_weighted_iou: iou weighted by pixels. mean_iou_absent_as_zero: mean of iou over "
+    "all classes, absent ones as 0, as Amazon SageMaker's algorithm computes mIOU."
+)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a confusion matrix says; shares are in [0, 1], NaN marks what could not be measured.
+
+    Per-class arrays are (K,) float64 in class order. Definitions: `DEFINITION` and docs/scores.md.
+    """
+
+    confusion: ConfusionMatrix
+    labels: LabelTable
+
+    def __post_init__(self) -> None:
+        if self.confusion.num_classes != self.labels.num_classes:
+            raise ValueError(f"{self.confusion.num_classes} classes counted, {self.labels.num_classes} named")
+
+    @cached_property
+    def pixels(self) -> NDArray[np.int64]:
+        """(K,) int64: labelled pixels of each class in the truth."""
+        return np.asarray(self.confusion.counts.sum(axis=1))
+
+    @cached_property
+    def iou(self) -> Floats:
+        """(K,): intersection over union (the Jaccard index)."""
+        hit, predicted = self._hits_and_predicted()
+        return _ratio(hit, self.pixels + predicted - hit)
+
+    @cached_property
+    def dice(self) -> Floats:
+        """(K,): the Dice coefficient, also called F1."""
+        hit, predicted = self._hits_and_predicted()
+        return _ratio(2 * hit, self.pixels + predicted)
+
+    @cached_property
+    def accuracy(self) -> Floats:
+        """(K,): share of the class's true pixels that were found (recall)."""
+        return _ratio(self._hits_and_predicted()[0], self.pixels)
+
+    @cached_property
+    def precision(self) -> Floats:
+        """(K,): share of the pixels predicted as the class that are it."""
+        return _ratio(*self._hits_and_predicted())
+
+    @property
+    def pixel_accuracy(self) -> float:
+        """Share of labelled pixels that are right."""
+        total = int(self.pixels.sum())
+        return float(np.trace(self.confusion.counts)) / total if total else math.nan
+
+    @property
+    def mean_accuracy(self) -> float:
+        """Mean accuracy over the classes present in the truth."""
+        return _mean(self.accuracy)
+
+    @property
+    def mean_iou(self) -> float:
+        """Mean IoU over the classes present in truth or prediction."""
+        return _mean(self.iou)
+
+    @property
+    def mean_dice(self) -> float:
+        """Mean Dice over the classes present in truth or prediction."""
+        return _mean(self.dice)
+
+    @property
+    def frequency_weighted_iou(self) -> float:
+        """IoU weighted by each class's share of the labelled pixels."""
+        total = int(self.pixels.sum())
+        return float((np.nan_to_num(self.iou) * self.pixels).sum()) / total if total else math.nan
+
+    @property
+    def mean_iou_absent_as_zero(self) -> float:
+        """Mean IoU over all K classes, a class in neither truth nor prediction counting 0 (the AWS mean)."""
+        return float(np.nan_to_num(self.iou).mean()) if self.pixels.any() else math.nan
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of scores.json: strict JSON, null where nothing could be measured."""
+        return {
+            "definition": DEFINITION,
+            **{name: _or_none(getattr(self, name)) for name in SUMMARY},
+            "per_class": [
+                {
+                    "id": i,
+                    "name": name,
+                    **{score: _or_none(getattr(self, score)[i]) for score in PER_CLASS},
+                    "pixels": int(self.pixels[i]),
+                }
+                for i, name in enumerate(self.labels.names)
+            ],
+            "confusion": self.confusion.counts.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, content: Any, *, source: str) -> Self:
+        """Read the content of a scores.json back; everything follows from its counts and names."""
+        try:
+            names = [str(entry["name"]) for entry in content["per_class"]]
+            counts = np.asarray(content["confusion"])
+            if counts.dtype.kind != "i" or counts.min() < 0:
+                raise ValueError("confusion does not hold counts")
+            return cls(ConfusionMatrix(len(names), counts.astype(np.int64)), LabelTable.named(names))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"{source}: is not a scores.json ({type(error).__name__}: {error}). Expected what "
+                "`pixelwise evaluate` or `pixelwise score` wrote; write it again."
+            ) from None
+
+    def table(self) -> str:
+        """Plain text for a terminal: one line a class, then the summary."""
+        width = max(len("class"), *(len(name) for name in self.labels.names))
+        lines = [f"{'class':<{width}}" + "".join(f"{name:>11}" for name in (*PER_CLASS, "pixels"))]
+        for i, name in enumerate(self.labels.names):
+            shares = "".join(f"{_text(getattr(self, score)[i]):>11}" for score in PER_CLASS)
+            lines.append(f"{name:<{width}}{shares}{self.pixels[i]:>11}")
+        titles = {name: name.replace("_", " ") for name in SUMMARY}
+        titles |= {name: title.replace(" iou", " IoU") for name, title in titles.items()}
+        widest = max(map(len, titles.values()))
+        lines += ["", *(f"{title:<{widest}}  {_text(getattr(self, name))}" for name, title in titles.items())]
+        return "\n".join(lines)
+
+    def _hits_and_predicted(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return np.diagonal(self.confusion.counts), self.confusion.counts.sum(axis=0)
+
+
+SUMMARY = (
+    "pixel_accuracy",
+    "mean_accuracy",
+    "mean_iou",
+    "mean_dice",
+    "frequency_weighted_iou",
+    "mean_iou_absent_as_zero",
+)
+PER_CLASS = ("iou", "dice", "accuracy", "precision")
+
+
+def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:
+    """`part / whole` with NaN, and no warning, where there is nothing to divide by."""
+    return np.asarray(np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))
+
+
+def _mean(values: Floats) -> float:
+    measured = values[~np.isnan(values)]
+    return float(measured.mean()) if measured.size else math.nan
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _text(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4f}"

@@ -1,0 +1,128 @@
+"""Checkpoints: all that an interrupted run needs to go on to the very same weights."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pixelwise.errors import ModelError, SettingsError
+from pixelwise.settings import Settings
+
+FORMAT = 1
+
+
+@dataclass(slots=True)
+class TrainingState:
+    """How far a run is; together with weights and optimizer everything that changes while training."""
+
+    pieces: int = 1
+    """Parts each process computes its share of a batch in; doubled when memory runs out."""
+    epoch: int = 0
+    """Epochs that are complete."""
+    step: int = 0
+    """Steps of the current epoch that are done."""
+    updates: int = 0
+    """Steps since the start."""
+    seconds: float = 0.0
+    """Time spent, over all sessions."""
+    best_miou: float = 0.0
+    best_epoch: int = 0
+    epochs_without_gain: int = 0
+    loss_sum: float = 0.0
+    """Loss of the current epoch's images so far, in nats, of this process."""
+    counts: torch.Tensor | None = None
+    """(K, K) int64: confusion of the current epoch's training pixels so far, of this process."""
+    step_seconds: float = 0.0
+    """Time of the current epoch's steps so far."""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    """The lines of metrics.jsonl."""
+
+    def note_score(self, miou: float | None, settings: Settings) -> bool:
+        """Count a validation; return whether it is the best so far."""
+        score = 0.0 if miou is None else miou
+        is_first = self.best_epoch == 0
+        is_gain = is_first or score > self.best_miou * (1 + settings.early_stopping_tolerance)
+        self.epochs_without_gain = 0 if is_gain else self.epochs_without_gain + 1
+        if not is_first and score <= self.best_miou:
+            return False
+        self.best_miou, self.best_epoch = score, self.epoch
+        return True
+
+
+class Checkpoints:
+    """The folder RUN/checkpoints with `last.pt` and `best.pt`."""
+
+    def __init__(self, folder: Path, settings: Settings, data_fingerprint: str) -> None:
+        self.last, self.best = folder / "last.pt", folder / "best.pt"
+        self._identity: dict[str, Any] = {"format": FORMAT, "settings": _comparable(settings), "data": data_fingerprint}
+
+    def save(self, state: TrainingState, parts: Mapping[str, Any], *, is_best: bool = False) -> None:
+        """Write `last.pt` (and `best.pt`); a kill at any moment leaves the previous file whole.
+
+        Args:
+            state: how far the run is.
+            parts: name -> state dict of the model, the optimizer and the averaged model.
+            is_best: whether these are the weights with the best score so far.
+        """
+        self.last.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.last.with_suffix(".tmp")
+        with temporary.open("wb") as file:
+            torch.save({**self._identity, "state": asdict(state), "parts": dict(parts)}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        if is_best:
+            copy = self.best.with_suffix(".tmp")
+            shutil.copyfile(temporary, copy)
+            os.replace(copy, self.best)
+        os.replace(temporary, self.last)
+
+    def load(self, device: torch.device) -> tuple[TrainingState, dict[str, Any]]:
+        """The state and the parts of `last.pt`.
+
+        Raises:
+            ModelError: the file is missing or damaged.
+            SettingsError: it belongs to other settings or other data, so that going on could not be exact.
+        """
+        if not self.last.is_file():
+            raise ModelError(
+                f"{self.last}: no checkpoint, so there is nothing to resume. Train without --resume, "
+                "or name the run folder that was interrupted."
+            )
+        try:
+            content = torch.load(self.last, map_location=device, weights_only=True)
+            state = TrainingState(**content["state"])
+            identity = {key: content[key] for key in self._identity}
+            parts = dict(content["parts"])
+        except Exception as error:  # torch raises many kinds for a damaged file
+            raise ModelError(
+                f"{self.last}: not a checkpoint of this version ({type(error).__name__}). "
+                "Start a new run in another --output folder."
+            ) from None
+        self._require_same(identity)
+        return state, parts
+
+    def _require_same(self, found: Mapping[str, Any]) -> None:
+        if found["format"] != FORMAT:
+            raise ModelError(f"{self.last}: format {found['format']}, expected {FORMAT}. Start a new run.")
+        if found["data"] != self._identity["data"]:
+            raise SettingsError(
+                f"{self.last}: the training images are not those the run began with, so resuming could not be "
+                "exact. Restore the dataset, or start a new run in another --output folder."
+            )
+        for name, value in self._identity["settings"].items():
+            if found["settings"].get(name) != value:
+                raise SettingsError(
+                    f"{self.last}: the run began with {name} = {found['settings'].get(name)!r}, now it is {value!r}. "
+                    "Resume with the same settings, or start a new run in another --output folder."
+                )
+
+
+def _comparable(settings: Settings) -> dict[str, Any]:
+    values = settings.to_json()
+    # How many threads prepare the batches does not change them.
+    del values["num_workers"]
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

@@ -1,0 +1,45 @@
+"""Clock: how much of the training is done, in steps or in time."""
+
+import time
+
+from pixelwise.settings import Settings
+from pixelwise.training.checkpoint import TrainingState
+
+
+class Clock:
+    """How much of the training is done: counted in steps, or in time under a budget."""
+
+    def __init__(self, settings: Settings, steps_per_epoch: int, seconds_before: float = 0.0) -> None:
+        self._budget = settings.budget
+        self._total = settings.epochs * steps_per_epoch
+        self._started = time.monotonic() - seconds_before
+        # Until a validation was timed, keep a tenth of the budget for the last one and for writing.
+        self._reserve = 0.1 * (settings.budget or 0.0)
+        self._validated_at, self._validation_seconds = 0.0, 0.0
+
+    def seconds(self) -> float:
+        """Time spent so far, over all sessions."""
+        return time.monotonic() - self._started
+
+    def done(self, state: TrainingState) -> float:
+        """Share of the training that is over, 0 to 1."""
+        if self._budget is None:
+            return min(1.0, state.updates / self._total)
+        return min(1.0, self.seconds() / max(self._budget - self._reserve, 1e-3))
+
+    def left(self, state: TrainingState) -> float:
+        """Seconds until the end, at the pace so far."""
+        if self._budget is not None:
+            return self._budget - self.seconds()
+        return self.seconds() * (self._total - state.updates) / max(state.updates, 1)
+
+    def is_validation_due(self, done: float) -> bool:
+        """After every epoch; under a budget while validation takes at most a tenth of the time, and at the end."""
+        if self._budget is None or done >= 1:
+            return True
+        return self._validation_seconds <= 0.1 * (self.seconds() - self._validated_at)
+
+    def validated(self, seconds: float) -> None:
+        """Note how long a validation took."""
+        self._validated_at, self._validation_seconds = self.seconds(), seconds
+        self._reserve = 1.15 * seconds + 3.0

@@ -1,0 +1,45 @@
+"""Learner: a model with everything that changes its weights."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.runtime import Runtime
+from pixelwise.settings import Settings
+from pixelwise.training.batchnorm import synchronise
+from pixelwise.training.losses import Criterion
+from pixelwise.training.optimizer import WeightAverage, build_optimizer
+
+
+class Learner:
+    """A model with what changes its weights: criterion, optimizer, averaged copy, process group."""
+
+    def __init__(self, model: Segmenter, criterion: Criterion, settings: Settings, runtime: Runtime) -> None:
+        self.settings, self.runtime, self.criterion = settings, runtime, criterion
+        model = model.to(runtime.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if settings.sync_bn and runtime.is_distributed:
+            synchronise(model, runtime)
+        self.model = model
+        self.optimizer = build_optimizer(model, settings)
+        self.average = WeightAverage(model, settings.ema_decay) if settings.ema_decay else None
+        self.network: nn.Module = DistributedDataParallel(model) if runtime.is_distributed else model
+
+    @property
+    def scored(self) -> Segmenter:
+        """The model that is validated and kept: the averaged one if there is one."""
+        return self.average.model if self.average is not None else self.model
+
+    def parts(self) -> dict[str, Any]:
+        """State dicts for a checkpoint."""
+        parts = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        return parts if self.average is None else {**parts, "average": self.average.model.state_dict()}
+
+    def restore(self, parts: dict[str, Any]) -> None:
+        """Take over the state dicts of a checkpoint."""
+        self.model.load_state_dict(parts["model"])
+        self.optimizer.load_state_dict(parts["optimizer"])
+        if self.average is not None:
+            self.average.model.load_state_dict(parts["average"])

@@ -1,0 +1,179 @@
+"""fit(): how a segmentation model is trained, from the first batch to the best weights."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import torch
+
+from pixelwise.data.batches import TrainingBatches
+from pixelwise.errors import Interrupted
+from pixelwise.labels import LabelTable
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.runtime import Runtime
+from pixelwise.scoring.confusion import ConfusionMatrix
+from pixelwise.scoring.evaluate import Evaluation
+from pixelwise.scoring.metrics import Scores
+from pixelwise.settings import Settings
+from pixelwise.training.checkpoint import Checkpoints, TrainingState
+from pixelwise.training.clock import Clock
+from pixelwise.training.interrupt import StopRequest
+from pixelwise.training.learner import Learner
+from pixelwise.training.optimizer import learning_rate_factor, set_learning_rate
+from pixelwise.training.progress import Observer
+from pixelwise.training.step import step_within_memory
+
+Validate = Callable[[Segmenter], Evaluation]
+KeepBest = Callable[[Segmenter, Evaluation, TrainingState], None]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What `fit` needs beside the learner and the batches."""
+
+    validate: Validate
+    keep_best: KeepBest
+    checkpoints: Checkpoints
+    observer: Observer
+    stop: StopRequest
+
+
+def fit(
+    learner: Learner, batches: TrainingBatches, around: Surroundings, *, state: TrainingState, clock: Clock
+) -> TrainingState:
+    """Train until the epochs or the budget are used up, or validation no longer gains.
+
+    Args:
+        learner: the model and its optimizer; changed in place.
+        batches: the training images, in an order that only (seed, epoch, position) decide.
+        around: validation, files and messages.
+        state: where to begin; a fresh one, or one from a checkpoint.
+        clock: how much is done.
+
+    Returns:
+        The state after the last epoch.
+
+    Raises:
+        Interrupted: a stop was asked for; the checkpoint is written.
+        TrainingError: the loss is not finite, or one image at a time exceeds the memory.
+    """
+    settings, runtime = learner.settings, learner.runtime
+    while True:
+        learner.model.train()
+        mark = time.monotonic()
+        for batch in batches.of_epoch(state.epoch, first_step=state.step):
+            done, stop = runtime.from_main(clock.done(state), float(around.stop.is_made))
+            if stop:
+                _save_and_stop(learner, around, state, clock)
+            if done >= 1:
+                break
+            set_learning_rate(learner.optimizer, learning_rate_factor(settings, done, state.epoch))
+            loss = step_within_memory(learner, batch, state, around.observer)
+            mark = _count_step(state, loss, mark)
+            _show(around.observer, state, clock, batches, settings)
+        done, is_due = runtime.from_main(clock.done(state), float(clock.is_validation_due(clock.done(state))))
+        evaluation = _validated(learner, around, state, clock) if is_due else None
+        _finish_epoch(learner, around, state, clock, evaluation)
+        if is_due and (_is_stalled(settings, state, around.observer) or runtime.from_main(clock.done(state))[0] >= 1):
+            return state
+
+
+def _count_step(state: TrainingState, loss: float, mark: float) -> float:
+    now = time.monotonic()
+    state.step += 1
+    state.updates += 1
+    state.loss_sum += loss
+    state.step_seconds += now - mark
+    return now
+
+
+def _show(observer: Observer, state: TrainingState, clock: Clock, batches: TrainingBatches, settings: Settings) -> None:
+    rate = state.step * settings.mini_batch_size / max(state.step_seconds, 1e-9)
+    steps, loss = batches.steps_per_epoch, state.loss_sum / state.step
+    observer.on_step(epoch=state.epoch + 1, step=state.step, steps=steps, loss=loss, rate=rate, left=clock.left(state))
+
+
+def _validated(learner: Learner, around: Surroundings, state: TrainingState, clock: Clock) -> Evaluation:
+    started = time.monotonic()
+    try:
+        evaluation = around.validate(learner.scored)
+    except Interrupted:
+        _save_and_stop(learner, around, state, clock)
+    clock.validated(time.monotonic() - started)
+    return evaluation
+
+
+def _finish_epoch(
+    learner: Learner,
+    around: Surroundings,
+    state: TrainingState,
+    clock: Clock,
+    evaluation: Evaluation | None,
+) -> None:
+    """Close the books of an epoch: its row, the best model, the checkpoint."""
+    state.seconds = clock.seconds()
+    row = _row(learner, state, evaluation)
+    state.rows.append(row)
+    state.epoch, state.step = state.epoch + 1, 0
+    state.loss_sum, state.step_seconds, state.counts = 0.0, 0.0, None
+    is_best = evaluation is not None and state.note_score(row["validation_miou"], learner.settings)
+    if not learner.runtime.is_main:
+        return
+    around.observer.on_epoch(row, state.rows)
+    if is_best and evaluation is not None:
+        around.keep_best(learner.scored, evaluation, state)
+    around.checkpoints.save(state, learner.parts(), is_best=is_best)
+
+
+def _row(learner: Learner, state: TrainingState, evaluation: Evaluation | None) -> dict[str, Any]:
+    """The epoch's line of metrics.jsonl; null where nothing was measured."""
+    runtime, settings = learner.runtime, learner.settings
+    train = _training_scores(runtime, state)
+    loss = runtime.sum(torch.tensor(state.loss_sum, device=runtime.device)) / runtime.world_size
+    trained = settings.mini_batch_size * state.step
+    return {
+        "epoch": state.epoch + 1,
+        "learning_rate": max(group["lr"] for group in learner.optimizer.param_groups),
+        "train_loss": float(loss) / state.step if state.step else None,
+        "validation_loss": _or_none(evaluation.loss) if evaluation else None,
+        "train_miou": _or_none(train.mean_iou) if train else None,
+        "validation_miou": _or_none(evaluation.scores.mean_iou) if evaluation else None,
+        "train_pixel_accuracy": _or_none(train.pixel_accuracy) if train else None,
+        "validation_pixel_accuracy": _or_none(evaluation.scores.pixel_accuracy) if evaluation else None,
+        "train_images_per_second": trained / max(state.step_seconds, 1e-9),
+        "seconds": state.seconds,
+    }
+
+
+def _training_scores(runtime: Runtime, state: TrainingState) -> Scores | None:
+    if state.counts is None:
+        return None
+    counts = runtime.sum(state.counts.to(runtime.device)).cpu().numpy()
+    return Scores(ConfusionMatrix(len(counts), counts), LabelTable.numbered(len(counts)))
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _is_stalled(settings: Settings, state: TrainingState, observer: Observer) -> bool:
+    """Whether early stopping ends the run here."""
+    is_stalled = (
+        settings.early_stopping
+        and state.epoch >= settings.early_stopping_min_epochs
+        and state.epochs_without_gain > settings.early_stopping_patience
+    )
+    if is_stalled:
+        observer.say(f"Stopped early: no gain in {state.epochs_without_gain} epochs.")
+    return is_stalled
+
+
+def _save_and_stop(learner: Learner, around: Surroundings, state: TrainingState, clock: Clock) -> NoReturn:
+    state.seconds = clock.seconds()
+    if learner.runtime.is_main:
+        around.checkpoints.save(state, learner.parts())
+    raise Interrupted(
+        f"Stopped in epoch {state.epoch + 1} after {state.updates} updates; --resume continues from there."
+    )

@@ -1,0 +1,130 @@
+"""From the values people write (texts, JSON, Python) to the type and the range that a setting has."""
+
+import difflib
+import math
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pixelwise.errors import SettingsError
+
+
+class Form(NamedTuple):
+    """How a setting is written that is more than one number, word or path."""
+
+    convert: Callable[[Any], Any]
+    expected: str
+
+
+def checked(name: str, value: Any, kinds: tuple[Any, ...], rule: Mapping[str, Any]) -> Any:
+    """`value` as the first of `kinds` (None only if NoneType is among them), inside the `rule` of its field.
+
+    Raises:
+        SettingsError: the value has another type or lies outside; the message names the setting.
+    """
+    converted = _converted(name, value, kinds, rule["form"])
+    choices = rule["choices"]
+    if choices and converted is not None and converted not in choices:
+        known = ", ".join(map(str, choices))
+        raise SettingsError(f"{name} is {value!r}, expected one of {known}.{_hint(value, choices)}")
+    if isinstance(converted, (int, float)) and not isinstance(converted, bool):
+        inside = rule["at_least"] <= converted <= rule["at_most"] and converted > rule["above"]
+        if not inside or not math.isfinite(converted):
+            raise SettingsError(f"{name} is {value!r}, expected a number {_range(rule)}.")
+    return converted
+
+
+def unknown_name(name: str, known: Iterable[str], what: str) -> str:
+    """A sentence that refuses `name` and offers the nearest known one."""
+    names = sorted(known)
+    return f"Unknown {what} {name!r}.{_hint(name, names)} Known: {', '.join(names)}."
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in "90", "90s", "20m" or "1h30m"; ValueError for anything else."""
+    match = re.fullmatch(r"(?:([\d.]+)h)?(?:([\d.]+)m)?(?:([\d.]+)s?)?", text.strip().lower())
+    if not match or not any(match.groups()):
+        raise ValueError(text)
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def to_seconds(value: Any) -> float:
+    """Seconds from a number or from a text that `parse_duration` reads."""
+    return parse_duration(value) if isinstance(value, str) else float(_to_kind(float, value))
+
+
+def to_tuple(value: Any, kind: type) -> tuple[Any, ...]:
+    """`(10, 20)` from itself, from a list, from one number or from the text "10,20"."""
+    if isinstance(value, str):
+        value = [part for part in value.strip("[]() ").split(",") if part.strip()]
+    if isinstance(value, (int, float)):
+        value = [value]
+    return tuple(_to_kind(kind, part) for part in value)
+
+
+def _converted(name: str, value: Any, kinds: tuple[Any, ...], form: Form | None) -> Any:
+    texts = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    expected = form.expected if form else texts[kinds[0]]
+    optional = types.NoneType in kinds
+    if value is None or (optional and isinstance(value, str) and value.lower() in ("none", "null")):
+        if optional:
+            return None
+        raise SettingsError(f"{name} has no value, expected {expected}.")
+    try:
+        return form.convert(value) if form else _to_kind(kinds[0], value)
+    except (TypeError, ValueError, OverflowError):  # OverflowError: a whole number "inf" or 400 digits long
+        raise SettingsError(f"{name} is {value!r}, expected {expected}.") from None
+
+
+def _to_kind(kind: Any, value: Any) -> Any:
+    if kind is bool:
+        return _to_bool(value)
+    if isinstance(value, bool):
+        raise TypeError(value)
+    if kind is int:
+        if float(value) != int(float(value)):
+            raise ValueError(value)
+        return int(float(value))
+    if kind is float:
+        return float(value)
+    if not isinstance(value, (str, Path)):
+        raise TypeError(value)
+    return str(value).strip()
+
+
+def _to_bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise ValueError(value)
+
+
+def _hint(name: Any, known: Iterable[Any]) -> str:
+    near = difflib.get_close_matches(str(name).lower(), list(map(str, known)), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def _range(rule: Mapping[str, Any]) -> str:
+    parts = []
+    if rule["at_least"] > -math.inf:
+        parts.append(f"of at least {rule['at_least']:g}")
+    if rule["above"] > -math.inf:
+        parts.append(f"above {rule['above']:g}")
+    if rule["at_most"] < math.inf:
+        parts.append(f"of at most {rule['at_most']:.10g}")
+    return " and ".join(parts) or "that is finite"
+
+
+def kinds_of(table: type) -> dict[str, tuple[Any, ...]]:
+    """Field name -> the types it allows: `int | None` is (int, NoneType), `tuple[int, ...]` is (tuple,)."""
+    return {
+        name: typing.get_args(hint)
+        if isinstance(hint, types.UnionType)
+        else (typing.get_origin(hint) or hint,)
+        for name, hint in typing.get_type_hints(table).items()
+    }
