@@ -2,6 +2,7 @@
 # Another interpreter: `make PYTHON=/path/to/python3.13 test`.
 
 PYTHON ?= python3
+CANDIDATES := '$(PYTHON)' $(if $(filter file,$(origin PYTHON)),python3.13 python3.12 python3.11 python3.14 python)
 BIN := .venv/bin
 WORKERS ?= auto
 DATASET ?=
@@ -48,7 +49,7 @@ clean: ## remove the environment, caches and the demo
 
 # The first of these interpreters that is new enough makes the environment; a half-made one is not kept.
 $(BIN)/python:
-	@for python in '$(PYTHON)' python3.13 python3.12 python3.11 python3.14 python; do \
+	@for python in $(CANDIDATES); do \
 	    if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
 	        echo "Making .venv with $$($$python --version)"; \
 	        "$$python" -m venv .venv && exit 0; \

@@ -2,9 +2,9 @@
 
     python benchmarks/data_path.py DATASET
 
-The training images are cut into segments of some steps. Each segment is trained on as the loop does it, files
-decoded for the first time and its threads started anew, and once more on the very batches it gave, kept ready in
-memory. Real and ready take turns in going first. The ratio of the sums should be at most 1.05.
+The training images are cut into segments of some steps. Each segment is trained on as the loop does it, its
+files decoded for the first time and its threads started anew, and once more on the very same batches, kept ready
+in memory. Real and ready take turns in going first. The ratio of the sums should be at most 1.05.
 """
 
 import argparse

@@ -25,9 +25,7 @@ REFERENCE = Path(__file__).with_name("peers") / "torchvision_reference.py"
 def output_of(*command):
     """Standard output of a command whose messages go to the terminal; a failure ends the benchmark."""
     print("$", *command, file=sys.stderr, flush=True)
-    return subprocess.run(
-        [str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
+    return subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def ours(dataset, minutes, output, *options):
@@ -46,9 +44,9 @@ def torchvision(dataset, minutes, model):
 
 
 def report(rows):
-    print(f"{'':<34} {'mIoU':>7} {'pixel accuracy':>15} {'seconds':>8}")
+    print(f"{'':<40} {'mIoU':>7} {'pixel accuracy':>15} {'seconds':>8}")
     for name, row in rows.items():
-        print(f"{name:<34} {row['mean_iou']:7.4f} {row['pixel_accuracy']:15.4f} {row['seconds']:8.0f}")
+        print(f"{name:<40} {row['mean_iou']:7.4f} {row['pixel_accuracy']:15.4f} {row['seconds']:8.0f}")
     peer = next(row["mean_iou"] for name, row in rows.items() if name.startswith("torchvision"))
     for name, row in rows.items():
         if name.startswith("pixelwise"):
@@ -71,18 +69,12 @@ def main():
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.output or Path(temporary)
         rows = {
-            "pixelwise, random weights": ours(
-                dataset, minutes, folder / "scratch", "--no-pretrained", *options
-            ),
-            f"torchvision {arguments.torchvision_model}": torchvision(
-                dataset, minutes, arguments.torchvision_model
-            ),
+            "pixelwise, random weights": ours(dataset, minutes, folder / "scratch", "--no-pretrained", *options),
+            f"torchvision {arguments.torchvision_model}": torchvision(dataset, minutes, arguments.torchvision_model),
         }
         if arguments.backbone_weights:
             weights = ("--backbone-weights", arguments.backbone_weights)
-            rows["pixelwise, pretrained trunk"] = ours(
-                dataset, minutes, folder / "pretrained", *weights, *options
-            )
+            rows["pixelwise, pretrained trunk"] = ours(dataset, minutes, folder / "pretrained", *weights, *options)
     report(rows)
 
 

@@ -4,8 +4,8 @@
 
 `fcn` and `deeplab` on ResNet-50 at output stride 8 with the auxiliary head, crop 240, batch 4, on one ready
 batch of random pixels, so that only the step is timed. Ours is the step of the training loop with its default
-optimizer, averaging and precision. The peers take turns in rounds of a few steps; the figure is the median round.
-How to make the interpreter for MXNet stands in peers/gluoncv_speed.py.
+optimizer, averaging and precision. All take turns in rounds of a few steps; the figure is the median round. How
+to make the interpreter for MXNet stands in peers/gluoncv_speed.py.
 """
 
 import argparse

@@ -44,9 +44,7 @@ def main():
     import mxnet
     import numpy as np
 
-    model, criterion, trainer = build(
-        arguments.algorithm, arguments.num_classes, arguments.crop, arguments.hybridize
-    )
+    model, criterion, trainer = build(arguments.algorithm, arguments.num_classes, arguments.crop, arguments.hybridize)
     rng = np.random.default_rng(0)
     shape = (arguments.batch, 3, arguments.crop, arguments.crop)
     images = mxnet.nd.array(rng.standard_normal(shape).astype("float32"))

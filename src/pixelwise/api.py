@@ -42,7 +42,7 @@ def check(
     Raises:
         DataError: there is no such folder, or classes.json cannot be used.
     """
-    opened = open_dataset(_path(dataset), classes_file=_path(classes), **_paths(channels))
+    opened = open_dataset(_path(dataset), classes_file=_path(classes), channels=_paths(channels))
     return check_dataset(opened, num_classes=num_classes)
 
 
@@ -115,7 +115,7 @@ def evaluate(
     if split not in SPLITS:
         raise SettingsError(f"split is {split!r}, expected one of {', '.join(SPLITS)}.")
     bundle = load_bundle(Path(model))
-    opened = open_dataset(_path(dataset), required=(split, f"{split}_annotation"), **_paths(channels))
+    opened = open_dataset(_path(dataset), required=(split, f"{split}_annotation"), channels=_paths(channels))
     _require_same_classes(opened.classes_file, bundle.labels)
     only = Dataset({split: opened.splits[split]}, None)
     report = check_dataset(only, num_classes=bundle.labels.num_classes)

@@ -122,13 +122,9 @@ def load_bundle(path: Path) -> Bundle:
     try:
         settings = Settings.of(facts["settings"], source=f"{source}/{FACTS_FILE}")
         labels = LabelTable.from_json(facts["labels"], source=f"{source}/{FACTS_FILE}")
-        bundle = Bundle(
-            settings, labels, facts["scores"], facts["provenance"], safetensors.torch.load(weights)
-        )
+        bundle = Bundle(settings, labels, facts["scores"], facts["provenance"], safetensors.torch.load(weights))
     except (SettingsError, DataError) as error:
-        raise ModelError(
-            f"{error} The model may come from another version; use the one that made it."
-        ) from None
+        raise ModelError(f"{error} The model may come from another version; use the one that made it.") from None
     except (safetensors.SafetensorError, ValueError, TypeError) as error:
         raise ModelError(f"{source}/{WEIGHTS_FILE}: is not a safetensors file ({error}). {_REMEDY}") from None
     return bundle
@@ -195,9 +191,7 @@ def _members(path: Path) -> tuple[str, dict[str, bytes]]:
             f"{error.filename}: is missing. A bundle is {FACTS_FILE} and {WEIGHTS_FILE}. {_REMEDY}"
         ) from None
     except OSError as error:
-        raise ModelError(
-            f"{path}: cannot be read ({error.strerror or error}). Check that it may be read."
-        ) from None
+        raise ModelError(f"{path}: cannot be read ({error.strerror or error}). Check that it may be read.") from None
 
 
 def _located(path: Path) -> Path:

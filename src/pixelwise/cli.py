@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from pixelwise.errors import PixelwiseError, SettingsError
@@ -278,7 +279,7 @@ def _report_scores(options: argparse.Namespace, scores: Any) -> int:
     if options.output:
         from pixelwise.scoring.metrics import write_scores
 
-        write_scores(scores, options.output)
+        write_scores(scores, Path(options.output))
     _print(options, scores.to_json, scores.table)
     return 0
 

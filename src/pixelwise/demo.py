@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,7 +14,7 @@ from pixelwise.labels import LabelTable
 from pixelwise.scoring.metrics import write_scores
 
 SIZE = (256, 192)
-SETTINGS = {"pretrained": False, "epochs": 12, "crop_size": 160, "scale_min": 0.75, "scale_max": 1.5}
+SETTINGS: dict[str, Any] = {"pretrained": False, "epochs": 12, "crop_size": 160, "scale_min": 0.75, "scale_max": 1.5}
 PICTURES = 4
 
 

@@ -75,9 +75,7 @@ class LabelTable:
         ordered = [names[i] for i in ids]
         twice = sorted({name for name in ordered if ordered.count(name) > 1})
         if twice:
-            raise DataError(
-                f"{source}: the name {twice[0]!r} stands for several classes. Give each its own name."
-            )
+            raise DataError(f"{source}: the name {twice[0]!r} stands for several classes. Give each its own name.")
         return cls.named(ordered, colors)
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -123,9 +121,7 @@ def _names_and_colors(content: Any, source: str) -> tuple[dict[int, str], dict[i
         if class_id in names:
             raise DataError(f"{source}: class id {class_id} is listed twice. List each class once.")
         if not isinstance(entry.get("name"), str) or not entry["name"].strip():
-            raise DataError(
-                f"{source}: class {class_id} has the name {entry.get('name')!r}, expected a text."
-            )
+            raise DataError(f"{source}: class {class_id} has the name {entry.get('name')!r}, expected a text.")
         names[class_id] = entry["name"].strip()
         if entry.get("color") is not None:
             colors[class_id] = _color(entry["color"], f"{source}: class {class_id}")
@@ -142,18 +138,12 @@ def _class_id(entry: Mapping[str, Any], source: str) -> int:
 
 def _color(value: Any, where: str) -> Color:
     digits = value.removeprefix("#") if isinstance(value, str) else ""
-    if (
-        isinstance(value, list)
-        and len(value) == 3
-        and all(isinstance(v, int) and 0 <= v <= 255 for v in value)
-    ):
+    if isinstance(value, list) and len(value) == 3 and all(isinstance(v, int) and 0 <= v <= 255 for v in value):
         return (value[0], value[1], value[2])
     try:
         red, green, blue = bytes.fromhex(digits)
     except ValueError:
-        raise DataError(
-            f'{where} has the color {value!r}, expected "#rrggbb" or [red, green, blue].'
-        ) from None
+        raise DataError(f'{where} has the color {value!r}, expected "#rrggbb" or [red, green, blue].') from None
     return (red, green, blue)
 
 

@@ -35,9 +35,7 @@ def _to_class_weights(value: Any) -> str | tuple[float, ...]:
 
 DURATION = Form(to_seconds, "a duration such as 90s, 20m or 1h30m")
 EPOCH_LIST = Form(lambda value: to_tuple(value, int), "epochs such as 10,20")
-WEIGHT_LIST = Form(
-    _to_class_weights, f"one of {', '.join(CLASS_WEIGHTS)} or one number per class such as 1,2,0.5"
-)
+WEIGHT_LIST = Form(_to_class_weights, f"one of {', '.join(CLASS_WEIGHTS)} or one number per class such as 1,2,0.5")
 
 
 def setting(
@@ -79,7 +77,7 @@ class Settings:
     # How long, how fast
     epochs: int = setting(50, "Passes over the training images.", at_least=1)
     budget: float | None = setting(
-        None, "Time for the whole job instead of epochs, in seconds or as 90s, 20m, 1h30m.", above=0
+        None, "Time for the whole job instead of epochs: 90s, 20m, 1h30m.", form=DURATION, above=0
     )
     mini_batch_size: int = setting(8, "Images per update, over all processes.", at_least=1)
     gradient_accumulation: int = setting(
@@ -154,9 +152,7 @@ class Settings:
         None, "Threads that prepare batches; none: one per core, at most 16.", at_least=0, at_most=256
     )
     seed: int = setting(0, "Fixes every random number.", at_least=0, at_most=2**32 - 1)
-    deterministic: bool = setting(
-        False, "Use only operations that give the same bits every time; may be slower."
-    )
+    deterministic: bool = setting(False, "Use only operations that give the same bits every time; may be slower.")
 
     def __post_init__(self) -> None:
         for name, item in FIELDS.items():
@@ -180,9 +176,7 @@ class Settings:
         """Read a JSON, TOML or YAML file of settings; `overrides` win over the file."""
         content = _parse(path)
         if not isinstance(content, dict):
-            raise SettingsError(
-                f"{path}: found {type(content).__name__}, expected names and values of settings."
-            )
+            raise SettingsError(f"{path}: found {type(content).__name__}, expected names and values of settings.")
         return cls.of({**content, **(overrides or {})}, source=str(path))
 
     def changed(self, **values: Any) -> Self:
@@ -214,9 +208,7 @@ def _parse(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8-sig")  # Windows editors add a mark
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{path}: cannot be read ({error}). Give a JSON, TOML or YAML file of settings."
-        ) from None
+        raise SettingsError(f"{path}: cannot be read ({error}). Give a JSON, TOML or YAML file of settings.") from None
     try:
         if path.suffix.lower() == ".json":
             return json.loads(text)
@@ -233,22 +225,14 @@ def _check_together(settings: Settings) -> None:
     """Rules between settings; each message names the setting to change."""
     parse_loss(settings.loss)
     if settings.scale_min > settings.scale_max:
-        raise SettingsError(
-            f"scale_min {settings.scale_min} is above scale_max {settings.scale_max}. Lower scale_min."
-        )
+        raise SettingsError(f"scale_min {settings.scale_min} is above scale_max {settings.scale_max}. Lower scale_min.")
     steps = settings.lr_scheduler_step
     if any(later <= earlier for earlier, later in zip((0, *steps), steps, strict=False)):
-        raise SettingsError(
-            f"lr_scheduler_step is {list(steps)}, expected rising epochs from 1 on, such as 10,20."
-        )
+        raise SettingsError(f"lr_scheduler_step is {list(steps)}, expected rising epochs from 1 on, such as 10,20.")
     if settings.lr_scheduler == "step" and not steps:
-        raise SettingsError(
-            "lr_scheduler is 'step' but lr_scheduler_step is empty. Give epochs such as 10,20."
-        )
+        raise SettingsError("lr_scheduler is 'step' but lr_scheduler_step is empty. Give epochs such as 10,20.")
     if settings.lr_scheduler == "step" and settings.budget is not None:
-        raise SettingsError(
-            "lr_scheduler 'step' counts epochs and a budget has none. Use poly, cosine or exponential."
-        )
+        raise SettingsError("lr_scheduler 'step' counts epochs and a budget has none. Use poly, cosine or exponential.")
     if settings.ema_decay == 1:
         raise SettingsError("ema_decay is 1, which would never learn. Use 0.999 or less; 0 switches it off.")
     if isinstance(settings.class_weights, tuple):

@@ -123,8 +123,6 @@ def _range(rule: Mapping[str, Any]) -> str:
 def kinds_of(table: type) -> dict[str, tuple[Any, ...]]:
     """Field name -> the types it allows: `int | None` is (int, NoneType), `tuple[int, ...]` is (tuple,)."""
     return {
-        name: typing.get_args(hint)
-        if isinstance(hint, types.UnionType)
-        else (typing.get_origin(hint) or hint,)
+        name: typing.get_args(hint) if isinstance(hint, types.UnionType) else (typing.get_origin(hint) or hint,)
         for name, hint in typing.get_type_hints(table).items()
     }

@@ -145,6 +145,15 @@ def test_keeping_decoded_pairs_changes_nothing(pairs, monkeypatch, budget):
         assert equal(kept.of_epoch(epoch), read_again.of_epoch(epoch))
 
 
+def test_the_memory_for_decoded_pairs_respects_a_containers_limit(tmp_path, monkeypatch):
+    limit = tmp_path / "memory.max"
+    limit.write_text("1000000\n")
+    monkeypatch.setattr(batches, "_CONTAINER_LIMITS", (limit, tmp_path / "missing"))
+    assert batches._cache_bytes() == 150_000
+    limit.write_text("max\n")
+    assert batches._cache_bytes() > 150_000
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_file_that_breaks_ends_in_a_data_error(pairs, workers):
     pairs[4].image.write_bytes(b"broken")

@@ -126,12 +126,13 @@ def test_a_channel_given_by_itself_wins_over_the_root(tmp_path):
 
 def test_channels_can_all_be_given_without_a_root(tmp_path):
     make_folders(tmp_path, "a", "b")
-    dataset = open_dataset(None, train=tmp_path / "a", train_annotation=tmp_path / "b", required=("train",))
+    channels = {"train": tmp_path / "a", "train_annotation": tmp_path / "b"}
+    dataset = open_dataset(None, required=tuple(channels), **channels)
     assert dataset.splits["train"].images == tmp_path / "a"
     assert dataset.classes_file is None
 
 
-def test_only_required_splits_must_exist(tmp_path):
+def test_only_required_channels_must_exist(tmp_path):
     make_folders(tmp_path, "test", "test_annotation")
     assert list(open_dataset(tmp_path, required=("test",)).splits) == ["test"]
     with pytest.raises(DataError, match="no folder 'train'"):

@@ -37,7 +37,9 @@ class Constant(nn.Module):
 
 
 def images(*shape):
-    return torch.randint(0, 256, (*shape[:1], 3, *shape[1:]), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return torch.randint(
+        0, 256, (*shape[:1], 3, *shape[1:]), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
 
 
 @pytest.mark.parametrize("size", [(64, 64), (65, 64), (33, 200), (1, 100), (130, 171), (20, 30)])

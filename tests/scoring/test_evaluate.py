@@ -1,4 +1,5 @@
 import math
+import types
 from typing import NamedTuple
 
 import numpy as np
@@ -79,9 +80,23 @@ def test_the_mode_of_the_model_is_restored_also_after_an_error(training):
     model = Brightness().train(training)
     evaluate(model, BATCHES, labels=LABELS, runtime=CPU)
     assert model.training is training
-    with pytest.raises(ValueError, match="truth holds"):
+    with pytest.raises(ValueError, match=r"truth holds"):
         evaluate(model, [batch([[[1]]], [[[7]]])], labels=LABELS, runtime=CPU)
     assert model.training is training
+
+
+def test_the_counts_and_the_loss_of_all_processes_are_summed():
+    def sum_with_a_twin(value):
+        return value.mul_(2)
+
+    runtime = types.SimpleNamespace(device=CPU.device, autocast=CPU.autocast, sum=sum_with_a_twin)
+    result = evaluate(Brightness(), BATCHES, labels=LABELS, runtime=runtime, criterion=lambda a, b: a.new_tensor(3.0))
+    assert result.scores.confusion.counts.tolist() == [[6, 2], [2, 6]]
+    assert result.loss == 3
+
+
+def test_a_process_without_images_takes_part():
+    assert evaluate(Brightness(), [], labels=LABELS, runtime=CPU).scores.confusion.counts.sum() == 0
 
 
 def test_progress_is_told_in_images():
@@ -115,9 +130,9 @@ def test_classes_can_be_given_by_number_or_by_name(folders, tmp_path):
     assert score_folders(*folders, num_classes=5).labels.num_classes == 5
     (tmp_path / "classes.json").write_text('{"0": "sky", "1": "road", "2": "car"}')
     assert score_folders(*folders, classes_file=tmp_path / "classes.json").labels.names == ("sky", "road", "car")
-    with pytest.raises(SettingsError, match="num_classes is 4 but .* lists 3"):
+    with pytest.raises(SettingsError, match=r"num_classes is 4 but .* lists 3"):
         score_folders(*folders, num_classes=4, classes_file=tmp_path / "classes.json")
-    with pytest.raises(SettingsError, match="num_classes is 1, expected 2"):
+    with pytest.raises(SettingsError, match=r"num_classes is 1, expected 2"):
         score_folders(*folders, num_classes=1)
 
 
@@ -168,15 +183,15 @@ def test_files_without_partner_are_all_named(folders):
 def test_many_faults_are_counted_after_twenty(folders):
     for i in range(25):
         save(folders[0], f"more{i}.png", [[0]])
-    with pytest.raises(DataError, match="and 5 more faults"):
+    with pytest.raises(DataError, match=r"and 5 more faults"):
         score_folders(*folders)
 
 
 def test_a_wrong_or_an_empty_folder_is_named(folders, tmp_path):
-    with pytest.raises(DataError, match="nowhere: does not exist"):
+    with pytest.raises(DataError, match=r"nowhere: does not exist"):
         score_folders(folders[0], tmp_path / "nowhere")
-    with pytest.raises(DataError, match="a.png: is a file"):
+    with pytest.raises(DataError, match=r"a.png: is a file"):
         score_folders(folders[0] / "a.png", folders[1])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="empty: holds no images"):
+    with pytest.raises(DataError, match=r"empty: holds no images"):
         score_folders(folders[0], tmp_path / "empty")

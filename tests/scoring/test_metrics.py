@@ -97,7 +97,7 @@ def test_json_has_exactly_the_promised_names():
     ],
 )
 def test_what_is_no_scores_file_is_refused_by_name(content):
-    with pytest.raises(DataError, match="old.json: is not a scores.json"):
+    with pytest.raises(DataError, match=r"old.json: is not a scores.json"):
         Scores.from_json(content, source="old.json")
 
 

@@ -63,9 +63,7 @@ def augment(
     return to_sample(*(flipped(crop, mask, mirrored) if flip < settings.flip else (crop, mask)))
 
 
-def flipped(
-    image: Image.Image, mask: Image.Image, mirrored: tuple[int, ...]
-) -> tuple[Image.Image, Image.Image]:
+def flipped(image: Image.Image, mask: Image.Image, mirrored: tuple[int, ...]) -> tuple[Image.Image, Image.Image]:
     """Image and mask mirrored left to right, with left and right classes swapped."""
     image, mask = (each.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for each in (image, mask))
     if any(partner != class_id for class_id, partner in enumerate(mirrored)):
@@ -81,9 +79,7 @@ def color_matrix(strength: float, draws: np.ndarray) -> tuple[float, ...]:
     """
     brightness, contrast, saturation = 1 + strength * draws[:3]
     angle = strength * draws[3] * _LARGEST_HUE_TURN
-    turn = np.array(
-        [[1, 0, 0], [0, math.cos(angle), -math.sin(angle)], [0, math.sin(angle), math.cos(angle)]]
-    )
+    turn = np.array([[1, 0, 0], [0, math.cos(angle), -math.sin(angle)], [0, math.sin(angle), math.cos(angle)]])
     saturate = saturation * np.eye(3) + (1 - saturation) * np.tile(_LUMA, (3, 1))
     matrix = contrast * brightness * (_RGB @ turn @ _YIQ @ saturate)
     offset = 127.5 * (1 - contrast)

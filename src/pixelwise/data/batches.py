@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -24,6 +25,11 @@ from pixelwise.settings import Settings
 BATCHES_AHEAD = 3
 
 _ORDER, _AUGMENTATION = 1, 2
+# Where Linux says how much memory a container may use (control groups 2 and 1).
+_CONTAINER_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -64,9 +70,7 @@ class TrainingBatches:
                 f"Give a multiple of {world_size}."
             )
         if not pairs:
-            raise DataError(
-                "There are no training images with masks. Put pairs into train/ and train_annotation/."
-            )
+            raise DataError("There are no training images with masks. Put pairs into train/ and train_annotation/.")
         self.pairs, self.labels, self.settings = tuple(pairs), labels, settings
         self.share = range(rank * size // world_size, (rank + 1) * size // world_size)
         self.steps_per_epoch = max(1, len(self.pairs) // size)
@@ -237,12 +241,17 @@ class _DecodedPairs:
 
 
 def _cache_bytes() -> int:
-    """Memory for decoded pairs: 15 % of the machine's, at most 2 GiB."""
+    """Memory for decoded pairs: 15 % of what this process may use, at most 2 GiB."""
     try:
-        physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        usable = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):  # Windows has no sysconf
-        physical = 4 * 2**30
-    return min(2 * 2**30, int(0.15 * physical))
+        usable = 4 * 2**30
+    for file in _CONTAINER_LIMITS:
+        try:
+            usable = min(usable, int(file.read_text()))
+        except (OSError, ValueError):  # no container, or "max"
+            continue
+    return min(2 * 2**30, int(0.15 * usable))
 
 
 def _generator(*key: int) -> np.random.Generator:

@@ -80,9 +80,7 @@ class Canvas:
     def vary(self, color: Color, amount: float) -> Color:
         """A colour nearby."""
         shift, *own = self.random.normal(0, amount, 4).tolist()
-        red, green, blue = (
-            min(255.0, max(0.0, c + shift + each / 3)) for c, each in zip(color, own, strict=True)
-        )
+        red, green, blue = (min(255.0, max(0.0, c + shift + each / 3)) for c, each in zip(color, own, strict=True))
         return (red, green, blue)
 
     def box(self, across: Point, up: Point, color: Color, z: float) -> None:
@@ -129,9 +127,7 @@ class Canvas:
         return Image.fromarray(pixels.clip(0, 255).astype(np.uint8)), mask
 
 
-def smooth_noise(
-    generator: np.random.Generator, size: tuple[int, int], cells: int
-) -> npt.NDArray[np.float32]:
+def smooth_noise(generator: np.random.Generator, size: tuple[int, int], cells: int) -> npt.NDArray[np.float32]:
     """(height, width) noise of deviation about 1 whose spots are a `cells`-th of the width."""
     rows = max(2, round(cells * size[1] / size[0]))
     grid = generator.standard_normal((rows, max(2, cells)), dtype=np.float32)

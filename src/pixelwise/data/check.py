@@ -94,13 +94,9 @@ def _resolve_labels(
             found, remedy = f"names {labels.num_classes} classes", "Correct num_classes or the file."
             faults.append(Fault(classes_file, found, f"num_classes {num_classes}", remedy, "class names"))
         except DataError as error:
-            found, expected = (
-                str(error).removeprefix(f"{classes_file}: "),
-                "names for the classes 0, 1, 2, ...",
-            )
-            faults.append(
-                Fault(classes_file, found.rstrip("."), expected, "Correct the file.", "class names")
-            )
+            found, _, expected = str(error).removeprefix(f"{classes_file}: ").partition(" Expected ")
+            expected = expected.rstrip(".") or "names of the classes 0, 1, 2, and so on"
+            faults.append(Fault(classes_file, found.rstrip("."), expected, "Correct the file.", "class names"))
     if num_classes is not None:
         return LabelTable.numbered(num_classes), "the setting num_classes", faults
     ids = {value for split in looks.values() for look in split for value in look.counts if value != IGNORE}

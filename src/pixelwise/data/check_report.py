@@ -89,13 +89,7 @@ def _facts_json(facts: SplitFacts) -> dict[str, Any]:
 
 def _facts_text(facts: SplitFacts) -> str:
     sizes = [f"{width} x {height}" for width, height in facts.sizes]
-    shown = (
-        f"{sizes[0]} px"
-        if len(sizes) == 1
-        else f"{len(sizes)} sizes, most often {sizes[0]} px"
-        if sizes
-        else ""
-    )
+    shown = f"{sizes[0]} px" if len(sizes) == 1 else f"{len(sizes)} sizes, most often {sizes[0]} px" if sizes else ""
     pixels = sum(facts.pixels) + facts.ignored_pixels
     ignored = f", {facts.ignored_pixels / pixels:.1%} ignored" if pixels else ""
     return f"{len(facts.pairs)} images{', ' if shown else ''}{shown}{ignored}"
@@ -127,6 +121,4 @@ def _listed(findings: Iterable[Fault]) -> list[str]:
 def _verdict(faults: tuple[Fault, ...]) -> str:
     if not faults:
         return "The dataset is sound."
-    return (
-        f"Training cannot start: correct the {len(faults)} fault{'s' if len(faults) > 1 else ''} above first."
-    )
+    return f"Training cannot start: correct the {len(faults)} fault{'s' if len(faults) > 1 else ''} above first."

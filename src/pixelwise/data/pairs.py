@@ -75,17 +75,19 @@ def open_dataset(
     root: Path | None,
     *,
     classes_file: Path | None = None,
-    required: Sequence[str] = ("train", "validation"),
+    required: Sequence[str] = CHANNELS[:4],
     **channels: Path | None,
 ) -> Dataset:
     """Find the folders of a dataset below `root`; `channels` (train=..., train_annotation=...) win over it.
+
+    `required` names the channels that must exist; by default all of train and validation.
 
     Raises:
         DataError: a folder is missing or is a file; the message says what was found in its place.
         SettingsError: a channel has an unknown name.
     """
     folders = _channel_folders(root, channels)
-    for name in (name for split in required for name in (split, f"{split}_annotation")):
+    for name in required:
         if folders[name] is None:
             raise DataError(_missing(root, name))
     splits = {}
@@ -94,9 +96,7 @@ def open_dataset(
         if images is not None:
             splits[split] = Split(split, images, masks)
         elif masks is not None:
-            raise DataError(
-                f"{masks}: has masks but there is no folder {split!r} with their images. Give both."
-            )
+            raise DataError(f"{masks}: has masks but there is no folder {split!r} with their images. Give both.")
     return Dataset(splits, classes_file or _existing(root, "classes.json"))
 
 
@@ -166,11 +166,7 @@ def _similar(name: str, names: Sequence[str]) -> str | None:
     split, _, annotation = name.partition("_")
     words = ("mask", "label", "annot", "gt", "seg") if annotation else (split, "image", "img")
     short = {"validation": "val", "train": "train", "test": "test"}[split]
-    looks = [
-        n
-        for n in names
-        if any(word in n.lower() for word in words) or (not annotation and short in n.lower())
-    ]
+    looks = [n for n in names if any(word in n.lower() for word in words) or (not annotation and short in n.lower())]
     of_split = [n for n in looks if short in n.lower()]
     # Without the split's name in it, `masks` may be anything: offer it only for train.
     return next(iter(of_split or (looks if split == "train" else [])), None)
@@ -239,9 +235,7 @@ def _nearest(name: str, others: Sequence[str], what: str) -> str | None:
     best = max(around, key=partial(_shared_beginning, name), default=None)
     if best is None or 2 * _shared_beginning(name, best) < min(len(name), len(best)):
         return None
-    return (
-        f"Pairs have equal names apart from the suffix; if {what} {best!r} belongs to it, rename one of them."
-    )
+    return f"Pairs have equal names apart from the suffix; if {what} {best!r} belongs to it, rename one of them."
 
 
 def _shared_beginning(name: str, other: str) -> int:

@@ -193,9 +193,7 @@ def unequal_sizes(pair: Pair, image_size: tuple[int, int], mask_size: tuple[int,
     """The fault of a mask that does not cover its image; sizes are (width, height)."""
     turned = image_size == mask_size[::-1] and orientation(open_image(pair.image)) > 4
     how = " when upright by its EXIF orientation" if turned else ""
-    remedy = (
-        "Turn the mask as the image is shown, or" if turned else "Export the mask at the image's size, or"
-    )
+    remedy = "Turn the mask as the image is shown, or" if turned else "Export the mask at the image's size, or"
     return Fault(
         pair.mask or pair.image,
         f"is {mask_size[0]} x {mask_size[1]} px but its image {pair.image.name} is "

@@ -43,16 +43,19 @@ class _Street:
     def __init__(self, canvas: Canvas) -> None:
         self.canvas, self.random = canvas, canvas.random
         self.road_sides = (-self.random.uniform(3.2, 5.5), self.random.uniform(3.2, 5.5))
-        self.walls = tuple(side + math.copysign(self.random.uniform(3, 6), side) for side in self.road_sides)
+        self.walls = tuple(side + math.copysign(self.random.uniform(4, 8), side) for side in self.road_sides)
 
     def ground(self) -> None:
         """Distant silhouettes, pavement with joints, the road with its markings, and shadows on both."""
         self._skyline()
         ground = self.canvas.vary(_GROUNDS[self.random.integers(len(_GROUNDS))], 8)
-        asphalt = self.canvas.vary((96, 97, 100) if self.random.random() < 0.7 else (128, 120, 112), 14)
+        asphalt = self.canvas.vary((88, 89, 93) if self.random.random() < 0.7 else (116, 108, 100), 12)
         for near, far in strips(_NEAREST, 400, 1.3):
             self._slab(-400, 400, (near, far), ground, BACKGROUND)
             self._slab(*self.road_sides, (near, far), asphalt, ROAD)
+            for side in self.road_sides:  # the kerb
+                kerb = (ground[0] * 1.12, ground[1] * 1.12, ground[2] * 1.12)
+                self._slab(side, side + math.copysign(0.25, side), (near, far), kerb, BACKGROUND)
         joint = self.canvas.vary(ground, 3)
         for z in np.arange(_NEAREST, 30, 1.5):
             for side, wall in zip(self.road_sides, self.walls, strict=True):
@@ -82,16 +85,12 @@ class _Street:
 
     def _depth(self) -> float:
         """Uniform in log z: near things are large and should not hide all the others."""
-        return float(math.exp(self.random.uniform(math.log(5), math.log(70))))
+        return float(math.exp(self.random.uniform(math.log(5), math.log(50))))
 
-    def _slab(
-        self, left: float, right: float, depths: tuple[float, float], color: Color, class_id: int
-    ) -> None:
+    def _slab(self, left: float, right: float, depths: tuple[float, float], color: Color, class_id: int) -> None:
         near, far = depths
         corners = [(left, near), (right, near), (right, far), (left, far)]
-        self.canvas.polygon(
-            [self.canvas.project(x, 0, z) for x, z in corners], color, class_id, (near + far) / 2
-        )
+        self.canvas.polygon([self.canvas.project(x, 0, z) for x, z in corners], color, class_id, (near + far) / 2)
 
     def _skyline(self) -> None:
         """Far houses and woods, half lost in the haze."""
@@ -100,7 +99,7 @@ class _Street:
             width, is_wood = self.random.uniform(8, 22), self.random.random() < 0.45
             if is_wood:
                 leaves = self.canvas.vary(_LEAVES[self.random.integers(4)], 8)
-                self._crown((x + width / 2, self.random.uniform(1, 4), _FARTHEST), width * 0.7, leaves, 30)
+                self._crown((x + width / 2, self.random.uniform(1, 4), _FARTHEST), width * 0.7, leaves, 60)
             else:
                 wall = self.canvas.vary(_WALLS[self.random.integers(len(_WALLS))], 8)
                 top = self.random.uniform(5, 26)
@@ -148,9 +147,7 @@ class _Street:
         horizon = math.ceil(self.canvas.vanishing[1])
         pen.rectangle((0, 0, self.canvas.width, horizon), fill=255)
         shade = shade.filter(ImageFilter.BoxBlur(1.5))
-        self.canvas.image.paste(
-            ImageChops.multiply(self.canvas.image, Image.merge("RGB", (shade, shade, shade)))
-        )
+        self.canvas.image.paste(ImageChops.multiply(self.canvas.image, Image.merge("RGB", (shade, shade, shade))))
 
     def _houses(self, wall: float) -> list[tuple[float, Callable[[], None]]]:
         placed: list[tuple[float, Callable[[], None]]] = []
@@ -197,7 +194,7 @@ class _Street:
         ]
         self.canvas.polygon([self.canvas.project(a, b, z) for a, b in trunk], bark, VEGETATION, z)
         leaves = self.canvas.vary(_LEAVES[self.random.integers(len(_LEAVES))], 12)
-        self._crown((x, height * 0.72, z), height * self.random.uniform(0.26, 0.42), leaves, 160)
+        self._crown((x, height * 0.72, z), height * self.random.uniform(0.28, 0.45), leaves, 160)
 
     def _bush(self, x: float, z: float) -> None:
         leaves = self.canvas.vary(_LEAVES[self.random.integers(len(_LEAVES))], 12)
@@ -210,10 +207,10 @@ class _Street:
         """Clumps of leaves, dark ones below and behind, lit ones above."""
         x, y, z = centre
         scale = radius * self.canvas.focal / z
-        count = min(count, 20 + int(scale))  # far crowns need fewer clumps
-        spots = self.random.normal(0, 0.38, (count, 2)).clip(-0.8, 0.8)
+        count = min(count, 30 + int(scale))  # far crowns need fewer clumps
+        spots = self.random.normal(0, 0.36, (count, 2)).clip(-0.7, 0.7)
         light = self.random.normal(0, 0.16, count) + np.linspace(0.6, 1.15, count) + spots[:, 1] * 0.25
-        clumps = self.random.uniform(0.1, 0.24, count) * scale
+        clumps = self.random.uniform(0.14, 0.28, count) * scale
         column, row = self.canvas.project(x, y, z)
         for (across, up), lit, clump in zip(spots.tolist(), light.tolist(), clumps.tolist(), strict=True):
             place = (column + across * scale, row - up * scale)

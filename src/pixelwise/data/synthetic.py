@@ -44,9 +44,7 @@ def draw_dataset(
     if min(size) < _SMALLEST_SIDE:
         raise DataError(f"size is {size[0]} x {size[1]}, expected at least {_SMALLEST_SIDE} px a side.")
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise DataError(
-            f"{root}: exists and is not an empty folder. Give a new folder for the drawn dataset."
-        )
+        raise DataError(f"{root}: exists and is not an empty folder. Give a new folder for the drawn dataset.")
     # Drawn beside and moved in one piece: an interrupted run leaves no half dataset under the name.
     unfinished = root.with_name(f".{root.name}.unfinished")
     try:
@@ -63,9 +61,7 @@ def draw_dataset(
             root.rmdir()
         unfinished.replace(root)
     except OSError as error:
-        raise DataError(
-            f"{root}: cannot be written ({error.strerror or error}). Give another folder."
-        ) from None
+        raise DataError(f"{root}: cannot be written ({error.strerror or error}). Give another folder.") from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -35,9 +35,7 @@ def class_logits(
         SettingsError: `tile` or `overlap` is out of range.
     """
     if model.training:
-        raise ValueError(
-            "class_logits needs a model in eval mode: BatchNorm would mix the images of a batch."
-        )
+        raise ValueError("class_logits needs a model in eval mode: BatchNorm would mix the images of a batch.")
     if tile is not None and tile < SMALLEST_TILE:
         raise SettingsError(f"tile is {tile}, expected at least {SMALLEST_TILE} pixels. Give 512 or more.")
     if not 0 <= overlap <= 0.75:

@@ -67,10 +67,7 @@ def panel(
     """
     pictures = [[picture.convert("RGB") for picture in row] for row in rows]
     font = ImageFont.load_default(15)
-    widths = [
-        max(round(font.getlength(title)), *(row[i].width for row in pictures))
-        for i, title in enumerate(titles)
-    ]
+    widths = [max(round(font.getlength(title)), *(row[i].width for row in pictures)) for i, title in enumerate(titles)]
     heights = [max(picture.height for picture in row) for row in pictures]
     total = sum(widths) + _GAP * (len(widths) + 1)
     foot = None if labels is None else legend(labels, width=total)

@@ -25,7 +25,7 @@ _REFUSALS = (TypeError, AssertionError, NotImplementedError, RuntimeError, Value
 
 
 class Backbone(nn.Module):
-    """A timm trunk that gives three feature maps: the finest of stride 4 or more, the second-to-last, the last.
+    """A timm trunk that gives three feature maps: the finest of stride 4 or more, the last but one, the last.
 
     Attributes:
         channels: channels of the three maps.
@@ -111,11 +111,11 @@ class Backbone(nn.Module):
 def build_backbone(
     name: str, *, output_stride: int = 32, weights: str | Path | None = None, pretrained: bool = False
 ) -> Backbone:
-    """The trunk `name`: `resnet-50`, `resnet-101` or a timm model, at `output_stride` 8, 16 or 32 where it can be.
+    """The trunk `name` (`resnet-50`, `resnet-101` or a timm model) at `output_stride` 8, 16 or 32 if it can be.
 
-    `weights` is a local file (safetensors or state dict, in timm or torchvision naming) and wins over `pretrained`,
-    which fetches ImageNet weights through timm. Raises SettingsError for a name that cannot be used, ModelError
-    for weights that cannot be had or do not fit.
+    `weights` is a local file (safetensors or state dict, in timm or torchvision naming) and wins over
+    `pretrained`, which fetches ImageNet weights through timm. Raises SettingsError for a name that cannot be
+    used, ModelError for weights that cannot be had or do not fit.
     """
     model_name = _checked_name(name)
     trunk, options = _build_trunk(model_name, output_stride)

@@ -13,19 +13,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class FCNHead(nn.Sequential):
-    """FCN for a dilated trunk (arXiv 1411.4038): 3x3 to a quarter of the channels, then 1x1, as in torchvision."""
+class FCNHead(nn.Module):
+    """FCN for a dilated trunk (arXiv 1411.4038): 3x3 to a quarter of the channels, 1x1, as in torchvision."""
 
     def __init__(self, channels: tuple[int, ...], num_classes: int, *, strides: tuple[int, ...]) -> None:
+        super().__init__()
         width = max(channels[-1] // 4, 1)
-        super().__init__(
-            _conv_bn_relu(channels[-1], width, 3), nn.Dropout(0.1), nn.Conv2d(width, num_classes, 1)
-        )
+        self.reduce = _conv_bn_relu(channels[-1], width, 3)
+        self.dropout = nn.Dropout(0.1)
+        self.classify = nn.Conv2d(width, num_classes, 1)
         _initialise(self)
 
     def forward(self, low: Tensor, last: Tensor) -> Tensor:
         """Logits (N, K, h, w) at the size of `last`."""
-        return super().forward(last)
+        logits: Tensor = self.classify(self.dropout(self.reduce(last)))
+        return logits
 
 
 class PSPHead(nn.Module):
@@ -37,8 +39,7 @@ class PSPHead(nn.Module):
         super().__init__()
         width = max(channels[-1] // len(self.BINS), 1)
         self.pools = nn.ModuleList(
-            nn.Sequential(nn.AdaptiveAvgPool2d(bins), _conv_bn_relu(channels[-1], width, 1))
-            for bins in self.BINS
+            nn.Sequential(nn.AdaptiveAvgPool2d(bins), _conv_bn_relu(channels[-1], width, 1)) for bins in self.BINS
         )
         self.fuse = _conv_bn_relu(channels[-1] + len(self.BINS) * width, 512, 3)
         self.dropout = nn.Dropout(0.1)
@@ -48,7 +49,8 @@ class PSPHead(nn.Module):
     def forward(self, low: Tensor, last: Tensor) -> Tensor:
         """Logits (N, K, h, w) at the size of `last`."""
         pooled = [_resize(pool(last), last) for pool in self.pools]
-        return self.classify(self.dropout(self.fuse(torch.cat([last, *pooled], dim=1))))
+        logits: Tensor = self.classify(self.dropout(self.fuse(torch.cat([last, *pooled], dim=1))))
+        return logits
 
 
 class ASPP(nn.Module):
@@ -73,23 +75,24 @@ class ASPP(nn.Module):
         """(N, C, h, w) -> (N, 256, h, w)."""
         pooled = _resize(self.image_pooling(features), features)
         parts = [*(branch(features) for branch in self.branches), pooled]
-        return self.dropout(self.project(torch.cat(parts, dim=1)))
+        context: Tensor = self.dropout(self.project(torch.cat(parts, dim=1)))
+        return context
 
 
-class DeepLabHead(nn.Sequential):
+class DeepLabHead(nn.Module):
     """DeepLabV3 (arXiv 1706.05587): ASPP, 3x3, 1x1; layer for layer torchvision's."""
 
     def __init__(self, channels: tuple[int, ...], num_classes: int, *, strides: tuple[int, ...]) -> None:
-        super().__init__(
-            ASPP(channels[-1], atrous_rates(strides[-1]), separable=False),
-            _conv_bn_relu(ASPP.WIDTH, 256, 3),
-            nn.Conv2d(256, num_classes, 1),
-        )
+        super().__init__()
+        self.aspp = ASPP(channels[-1], atrous_rates(strides[-1]), separable=False)
+        self.fuse = _conv_bn_relu(ASPP.WIDTH, 256, 3)
+        self.classify = nn.Conv2d(256, num_classes, 1)
         _initialise(self)
 
     def forward(self, low: Tensor, last: Tensor) -> Tensor:
         """Logits (N, K, h, w) at the size of `last`."""
-        return super().forward(last)
+        logits: Tensor = self.classify(self.fuse(self.aspp(last)))
+        return logits
 
 
 class DeepLabV3PlusHead(nn.Module):
@@ -114,7 +117,8 @@ class DeepLabV3PlusHead(nn.Module):
     def forward(self, low: Tensor, last: Tensor) -> Tensor:
         """Logits (N, K, h, w) at the size of `low`."""
         context = _resize(self.aspp(last), low)
-        return self.classify(self.decode(torch.cat([context, self.reduce(low)], dim=1)))
+        logits: Tensor = self.classify(self.decode(torch.cat([context, self.reduce(low)], dim=1)))
+        return logits
 
 
 class DilatedHead(nn.Module):
@@ -140,7 +144,8 @@ class DilatedHead(nn.Module):
 
     def forward(self, low: Tensor, last: Tensor) -> Tensor:
         """Logits (N, K, h, w) at the size of `last`."""
-        return self.context(self.classify(last))
+        logits: Tensor = self.context(self.classify(last))
+        return logits
 
 
 HEADS: dict[str, type[nn.Module]] = {
@@ -163,9 +168,7 @@ def _conv_bn_relu(in_channels: int, out_channels: int, kernel: int, *, dilation:
     return nn.Sequential(conv, nn.BatchNorm2d(out_channels), nn.ReLU())
 
 
-def _separable_conv_bn_relu(
-    in_channels: int, out_channels: int, kernel: int, *, dilation: int = 1
-) -> nn.Sequential:
+def _separable_conv_bn_relu(in_channels: int, out_channels: int, kernel: int, *, dilation: int = 1) -> nn.Sequential:
     padding = dilation * (kernel // 2)
     depthwise = nn.Conv2d(
         in_channels, in_channels, kernel, padding=padding, dilation=dilation, groups=in_channels, bias=False

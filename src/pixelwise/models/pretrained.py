@@ -34,9 +34,7 @@ def fetch_trunk(model_name: str, options: dict[str, Any]) -> nn.Module:
         if config.hf_hub_id and not _in_cache(config.hf_hub_id):
             _look_up_hub()
         trunk: nn.Module = timm.create_model(model_name, pretrained=True, **options)
-    except (
-        Exception
-    ) as error:  # timm and its hubs raise almost anything: URLError, HTTPError, LocalEntryNotFound ...
+    except Exception as error:  # timm and its hubs raise almost anything: URLError, HTTPError, LocalEntryNotFound ...
         raise ModelError(
             f"The pretrained weights of backbone {model_name!r} could not be fetched ({_first_line(error)}). "
             "Without a network give a file with --backbone-weights FILE, "
@@ -48,8 +46,8 @@ def fetch_trunk(model_name: str, options: dict[str, Any]) -> nn.Module:
 def load_trunk_weights(trunk: nn.Module, path: Path, model_name: str) -> None:
     """Fill `trunk`, a timm model with feature maps, from a safetensors or state-dict file.
 
-    Tensors are found by timm's names or, where a file has names of its own, by their order, if every tensor
-    of the whole network then fits (torchvision's MobileNetV2 does). The file's classifier is ignored. Nothing is
+    Tensors are found by timm's names or, where a file has names of its own, by their order, if every tensor of
+    the whole network then fits (torchvision's MobileNetV2 does). The file's classifier is ignored. Nothing is
     executed. Raises ModelError for a file that cannot be read and for any trunk tensor that is missing or has
     another shape.
     """
@@ -82,18 +80,14 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
             content = content[key]
     is_dict = isinstance(content, dict) and content
     if not is_dict or not all(isinstance(value, Tensor) for value in content.values()):
-        raise ModelError(
-            f"{path}: found {_describe(content)}, expected a state dict: tensor names and tensors."
-        )
+        raise ModelError(f"{path}: found {_describe(content)}, expected a state dict: tensor names and tensors.")
     return {str(name): tensor for name, tensor in content.items()}
 
 
 def _unwrap(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of the trunk alone, without the names of what it was wrapped in."""
     for prefix in _WRAPPERS:
-        inside = {
-            name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)
-        }
+        inside = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
         tensors = inside or tensors
     return tensors
 
@@ -112,18 +106,14 @@ def _name_by_order(found: dict[str, Tensor], path: Path, model_name: str) -> dic
     named: Any = (config.classifier if config else None) or ()
     classifiers = (named,) if isinstance(named, str) else tuple(named)
     network = timm.create_model(model_name, pretrained=False).state_dict()
-    names = [
-        name for name in _counted(network) if not name.startswith(tuple(f"{part}." for part in classifiers))
-    ]
+    names = [name for name in _counted(network) if not name.startswith(tuple(f"{part}." for part in classifiers))]
     theirs = _counted(found)
     if len(theirs) == len(_counted(network)):
         theirs = theirs[: len(names)]  # the classifier stands last in both namings
     same = len(theirs) == len(names)
     for name, other in zip(names, theirs, strict=False):
         # Equal last parts (weight, bias, running_var) keep tensors of equal shape from changing places.
-        same &= (
-            name.rpartition(".")[2] == other.rpartition(".")[2] and network[name].shape == found[other].shape
-        )
+        same &= name.rpartition(".")[2] == other.rpartition(".")[2] and network[name].shape == found[other].shape
         if not same:
             raise ModelError(
                 f"{path}: does not hold the weights of backbone {model_name!r}: tensor {other!r} is "
@@ -141,8 +131,7 @@ def _check_fit(name: str, own: Tensor, other: Tensor | None, *, where: tuple[Pat
     if other is None or other.shape != own.shape:
         state = "is missing" if other is None else f"is {_shape(other)}"
         raise ModelError(
-            f"{path}: tensor {name!r} {state}, backbone {model_name!r} needs {_shape(own)}. "
-            f"{_remedy(model_name)}"
+            f"{path}: tensor {name!r} {state}, backbone {model_name!r} needs {_shape(own)}. {_remedy(model_name)}"
         )
 
 

@@ -16,17 +16,14 @@ class Logits(NamedTuple):
     """What the network says of each pixel."""
 
     main: Tensor  # (N, K, H, W) float32 at the size of the images
-    auxiliary: (
-        Tensor | None
-    )  # the same from the second-to-last stage; None in eval mode or without such a head
+    auxiliary: Tensor | None  # the same from the second-to-last stage; None in eval mode or without such a head
 
 
 class Segmenter(nn.Module):
     """A trunk, a head and, in training, an auxiliary FCN head on the second-to-last stage.
 
     `head` is called with the finest and the coarsest feature map of `backbone`, `auxiliary` with the finest and
-    the middle one. The mean and the spread that the trunk expects are buffers: a saved model needs no
-    preprocessing.
+    the middle one. The mean and the spread that the trunk expects are buffers: a saved model knows its input.
     """
 
     mean: Tensor

@@ -39,7 +39,12 @@ class Clock:
             return True
         return self._validation_seconds <= 0.1 * (self.seconds() - self._validated_at)
 
+    def expect_validation(self, seconds: float) -> None:
+        """Keep that much time, and some more, for the last validation and for writing."""
+        self._validation_seconds = seconds
+        self._reserve = 1.15 * seconds + 3.0
+
     def validated(self, seconds: float) -> None:
         """Note how long a validation took."""
-        self._validated_at, self._validation_seconds = self.seconds(), seconds
-        self._reserve = 1.15 * seconds + 3.0
+        self._validated_at = self.seconds()
+        self.expect_validation(seconds)

@@ -1,6 +1,7 @@
 """A run: a checked dataset and settings -> RUN with checkpoints, metrics, log and the best bundle."""
 
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -18,6 +19,7 @@ from pixelwise.data.batches import EvaluationBatches, TrainingBatches
 from pixelwise.data.check import CheckReport
 from pixelwise.data.pairs import Pair
 from pixelwise.errors import Interrupted, ModelError, SettingsError
+from pixelwise.inference.forward import class_logits, likeliest
 from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import Segmenter, build_segmenter
 from pixelwise.runtime import Runtime
@@ -151,6 +153,8 @@ class _Run:
         self._refuse_single_samples(model, state)
         self._introduce(model, state)
         clock = Clock(self.settings, self.batches.steps_per_epoch, time.monotonic() - started + state.seconds)
+        if self.settings.budget is not None:
+            clock.expect_validation(self._seconds_of_validation(learner.scored))
         around = Surroundings(self._validate, self._keep_best, self.checkpoints, self.log, self.stop)
         state = fit(learner, self.batches, around, state=state, clock=clock)
         return self._result(state)
@@ -199,6 +203,15 @@ class _Run:
             on_images=stop_if_asked,
         )
 
+    def _seconds_of_validation(self, model: Segmenter) -> float:
+        """What validating will take, by the second of two batches; the first warms the machine up."""
+        started = images = 0.0
+        for _, batch in itertools.islice(self.validation, 2):
+            started, images = time.monotonic(), len(batch.images)
+            model.eval()
+            likeliest(class_logits(model, batch.images, runtime=self.runtime)).cpu()
+        return (time.monotonic() - started) * len(self.validation) / max(images, 1)
+
     def _keep_best(self, model: Segmenter, evaluation: Evaluation, state: TrainingState) -> None:
         self.best = evaluation.scores
         facts = {
@@ -209,7 +222,10 @@ class _Run:
         }
         made = provenance(date=time.strftime("%Y-%m-%d", time.gmtime()), data=facts)
         scores = {"split": "validation", **evaluation.scores.to_json()}
-        save_bundle(self.bundle, Bundle(self.settings, self.labels, scores, made, model.state_dict()))
+        weights = self.settings.backbone_weights
+        # A bundle is for other people: it names the file of weights, not where it lay.
+        settings = self.settings.changed(backbone_weights=Path(weights).name if weights else None)
+        save_bundle(self.bundle, Bundle(settings, self.labels, scores, made, model.state_dict()))
 
     def _result(self, state: TrainingState) -> TrainingResult:
         self.runtime.barrier()

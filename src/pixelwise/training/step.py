@@ -10,6 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pixelwise.data.batches import Batch
 from pixelwise.errors import TrainingError
+from pixelwise.inference.forward import likeliest
 from pixelwise.labels import IGNORE
 from pixelwise.settings import Settings
 from pixelwise.training.batchnorm import refuse_single_samples
@@ -78,7 +79,7 @@ def _count_pixels(state: TrainingState, logits: Tensor, class_ids: Tensor) -> No
     """Add every fourth pixel in both directions to the epoch's training confusion: enough, and nearly free."""
     num_classes = logits.shape[1]
     truth = class_ids[:, ::4, ::4].long()
-    predicted = logits[:, :, ::4, ::4].argmax(1)
+    predicted = likeliest(logits[:, :, ::4, ::4])
     labelled = truth != IGNORE
     pairs = torch.bincount((truth * num_classes + predicted)[labelled], minlength=num_classes**2)
     counts = pairs.reshape(num_classes, num_classes).cpu()

@@ -1,0 +1,109 @@
+"""The whole network: equal to torchvision's with the same weights, any image size, any head, any trunk."""
+
+import pytest
+import torch
+import torchvision
+
+from pixelwise.errors import SettingsError
+from pixelwise.models.heads import HEADS
+from pixelwise.models.segmenter import build_segmenter
+from pixelwise.settings import Settings
+
+MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+
+
+def build(**settings):
+    return build_segmenter(Settings(**{"pretrained": False, **settings}), 5)
+
+
+@pytest.mark.parametrize(("algorithm", "peer"), [("fcn", "fcn_resnet50"), ("deeplab", "deeplabv3_resnet50")])
+def test_with_equal_weights_logits_equal_those_of_torchvision(algorithm, peer):
+    torch.manual_seed(0)
+    theirs = getattr(torchvision.models.segmentation, peer)(
+        weights=None, weights_backbone=None, num_classes=5, aux_loss=True
+    ).eval()
+    ours = build(algorithm=algorithm, backbone="resnet50", output_stride=8).eval()
+    for name, buffer in theirs.named_buffers():
+        if name.endswith(("running_mean", "running_var")):
+            buffer.uniform_(0.5, 1.5)
+    ours.backbone.trunk.load_state_dict(theirs.backbone.state_dict())
+    for mine, other in ((ours.head, theirs.classifier), (ours.auxiliary, theirs.aux_classifier)):
+        mine.load_state_dict(dict(zip(mine.state_dict(), other.state_dict().values(), strict=True)))
+    images = torch.randint(0, 256, (1, 3, 65, 73), dtype=torch.uint8)
+    with torch.no_grad():
+        expected = theirs((images / 255 - MEAN) / STD)
+        logits = ours(images)
+        low, middle, _ = ours.backbone((images / 255 - MEAN) / STD)
+        auxiliary = torch.nn.functional.interpolate(ours.auxiliary(low, middle), (65, 73), mode="bilinear")
+    scale = expected["out"].abs().max()
+    assert scale > 1e-3
+    torch.testing.assert_close(logits.main, expected["out"], rtol=1e-4, atol=1e-4 * float(scale))
+    torch.testing.assert_close(auxiliary, expected["aux"], rtol=1e-4, atol=1e-4)
+    assert logits.auxiliary is None
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "mobilenetv2_100", "convnext_atto", "pvt_v2_b0"])
+@pytest.mark.parametrize("algorithm", HEADS)
+def test_every_head_learns_on_every_family_of_trunks(algorithm, backbone):
+    torch.manual_seed(0)
+    model = build(algorithm=algorithm, backbone=backbone, output_stride=16)
+    logits = model(torch.randint(0, 256, (2, 3, 50, 61), dtype=torch.uint8))
+    assert logits.main.shape == logits.auxiliary.shape == (2, 5, 50, 61)
+    (logits.main.logsumexp(1).mean() + logits.auxiliary.logsumexp(1).mean()).backward()
+    missing = [name for name, parameter in model.named_parameters() if parameter.grad is None]
+    assert missing == []
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (17, 33), (31, 64)])
+@pytest.mark.parametrize("backbone", ["mobilenetv2_100", "convnext_atto", "test_vit"])
+def test_any_image_size_gives_logits_of_that_size(backbone, size):
+    model = build(backbone=backbone).eval()
+    with torch.no_grad():
+        logits = model(torch.zeros(1, 3, *size, dtype=torch.uint8)).main
+    assert logits.shape == (1, 5, *size)
+    assert logits.dtype == torch.float32
+
+
+def test_uint8_and_float_images_give_equal_logits():
+    model = build().eval()
+    images = torch.randint(0, 256, (1, 3, 32, 32), dtype=torch.uint8)
+    with torch.no_grad():
+        assert torch.equal(model(images).main, model(images.float()).main)
+
+
+def test_logits_are_float32_under_bfloat16_autocast():
+    model = build().eval().to(memory_format=torch.channels_last)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert model(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).main.dtype == torch.float32
+
+
+def test_without_auxiliary_weight_there_is_no_auxiliary_head():
+    model = build(aux_loss_weight=0)
+    assert model.auxiliary is None
+    assert model(torch.zeros(2, 3, 32, 32)).auxiliary is None
+
+
+def test_the_normalisation_travels_with_the_weights():
+    state = build(backbone="test_vit").state_dict()
+    assert state["mean"].flatten().tolist() == [127.5] * 3  # timm trained this network with mean 0.5
+    assert state["std"].flatten().tolist() == [127.5] * 3
+
+
+def test_the_architecture_alone_needs_no_weights_file():
+    settings = Settings(backbone="resnet10t", backbone_weights="nowhere.pth")
+    assert build_segmenter(settings, 2, load_weights=False).backbone.channels == (64, 256, 512)
+
+
+def test_the_network_exports_with_the_logits_of_the_original():
+    model = build(algorithm="deeplab", backbone="resnet10t", output_stride=8).eval()
+    images = torch.rand(1, 3, 40, 56) * 255
+    program = torch.export.export(model, (images,))
+    with torch.no_grad():
+        torch.testing.assert_close(program.module()(images).main, model(images).main)
+
+
+def test_an_unknown_backbone_is_a_setting_at_fault():
+    with pytest.raises(SettingsError, match="Unknown backbone 'resnet-51'"):
+        build(backbone="resnet-51")
