@@ -60,7 +60,7 @@ def main():
     parser.add_argument("--steps", type=int, default=9, help="steps in a segment")
     arguments = parser.parse_args()
 
-    dataset = open_dataset(arguments.dataset, required=("train",))
+    dataset = open_dataset(arguments.dataset, required=("train", "train_annotation"))
     split = dataset.splits["train"]
     pairs, faults = find_pairs(split.images, split.masks)
     if faults or dataset.classes_file is None:

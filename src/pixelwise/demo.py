@@ -9,6 +9,7 @@ from PIL import Image
 
 from pixelwise import api
 from pixelwise.data.synthetic import draw_dataset
+from pixelwise.errors import SettingsError
 from pixelwise.inference.render import error_map, mask_image, panel, save_png
 from pixelwise.labels import LabelTable
 from pixelwise.scoring.metrics import write_scores
@@ -26,6 +27,8 @@ def run_demo(output: str, *, device: str | None = None, precision: str | None = 
     """
     started = time.monotonic()
     folder = Path(output)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SettingsError(f"{folder}: exists and is not an empty folder. Give a new one with --output.")
     data, run, masks = folder / "dataset", folder / "run", folder / "masks"
 
     _say("1  Drawing street scenes", f"{data}")

@@ -211,7 +211,7 @@ def test_real_masks_in_people_form_are_caught():
 
     def faults(images, masks):
         channels = {"train": raw / images, "train_annotation": raw / masks}
-        return check_dataset(open_dataset(None, required=tuple(channels), **channels)).faults
+        return check_dataset(open_dataset(None, required=tuple(channels), channels=channels)).faults
 
     assert "object drawn as 255" in kinds(faults("human-0-255/Training_Images", "human-0-255/Ground_Truth"))
     aerial = faults("aerial-rgb/image", "aerial-rgb/mask")

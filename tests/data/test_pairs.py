@@ -119,7 +119,7 @@ def test_a_dataset_has_the_splits_whose_folders_exist(tmp_path):
 
 def test_a_channel_given_by_itself_wins_over_the_root(tmp_path):
     make_folders(tmp_path, *FOUR, "elsewhere")
-    dataset = open_dataset(tmp_path, validation=tmp_path / "elsewhere")
+    dataset = open_dataset(tmp_path, channels={"validation": tmp_path / "elsewhere"})
     assert dataset.splits["validation"].images == tmp_path / "elsewhere"
     assert dataset.splits["train"].images == tmp_path / "train"
 
@@ -127,7 +127,7 @@ def test_a_channel_given_by_itself_wins_over_the_root(tmp_path):
 def test_channels_can_all_be_given_without_a_root(tmp_path):
     make_folders(tmp_path, "a", "b")
     channels = {"train": tmp_path / "a", "train_annotation": tmp_path / "b"}
-    dataset = open_dataset(None, required=tuple(channels), **channels)
+    dataset = open_dataset(None, required=tuple(channels), channels=channels)
     assert dataset.splits["train"].images == tmp_path / "a"
     assert dataset.classes_file is None
 
@@ -183,4 +183,4 @@ def test_masks_without_images_are_refused(tmp_path):
 
 def test_an_unknown_channel_is_refused_with_the_nearest_name():
     with pytest.raises(SettingsError, match="Did you mean 'train_annotation'"):
-        open_dataset(None, train_anotation=Path())
+        open_dataset(None, channels={"train_anotation": Path()})

@@ -288,9 +288,11 @@ def test_scoring_folders_that_do_not_match(refused, tmp_path, dataset):
     truth = dataset / "test_annotation"
     refused("score", truth, tmp_path / "none", code=1, words=["none"])
     shutil.copytree(truth, tmp_path / "predicted")
-    (tmp_path / "predicted" / "test1.png").unlink()
     Image.new("L", (5, 5)).save(tmp_path / "predicted" / "test0.png")
-    refused("score", truth, tmp_path / "predicted", code=1, words=["test1.png", "test0.png", "5 x 5"])
+    Image.new("RGB", (64, 48)).save(tmp_path / "predicted" / "test1.png")
+    refused("score", truth, tmp_path / "predicted", code=1, words=["test0.png", "5 x 5", "test1.png"])
+    (tmp_path / "predicted" / "test1.png").unlink()
+    refused("score", truth, tmp_path / "predicted", code=1, words=["test1.png", "no prediction"])
 
 
 def test_checking_reports_faults_with_exit_code_1_and_as_json(run, dataset):

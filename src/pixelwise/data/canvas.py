@@ -14,7 +14,7 @@ Color = tuple[float, float, float]
 Point = tuple[float, float]
 
 _SUPERSAMPLING = 2
-_CAMERA_HEIGHT = 1.6  # metres, as all lengths of a scene
+_CAMERA_HEIGHT = 2.2  # metres, as all lengths of a scene
 
 
 class Mood(NamedTuple):
@@ -33,8 +33,8 @@ MOODS = (
     Mood((150, 158, 168), (205, 208, 212), (0.90, 0.92, 0.96), 0.008, 0.85, 0.05),  # overcast
     Mood((95, 105, 160), (250, 190, 130), (1.10, 0.88, 0.70), 0.006, 0.45, 0.45),  # low sun
     Mood((52, 62, 108), (140, 130, 160), (0.60, 0.60, 0.74), 0.006, 0.40, 0.05),  # dusk
-    Mood((190, 195, 200), (215, 218, 220), (0.88, 0.90, 0.92), 0.028, 0.30, 0.00),  # fog
-    Mood((110, 160, 215), (225, 228, 225), (1.12, 1.08, 1.00), 0.012, 0.15, 0.60),  # noon
+    Mood((190, 195, 200), (215, 218, 220), (0.88, 0.90, 0.92), 0.018, 0.30, 0.00),  # fog
+    Mood((110, 160, 215), (225, 228, 225), (1.12, 1.08, 1.00), 0.008, 0.15, 0.60),  # noon
 )
 # Strength of fine and of coarse texture, by class.
 _TEXTURE = {BACKGROUND: (0.05, 0.05), ROAD: (0.06, 0.05), BUILDING: (0.03, 0.05), VEGETATION: (0.10, 0.10)}

@@ -76,9 +76,9 @@ def open_dataset(
     *,
     classes_file: Path | None = None,
     required: Sequence[str] = CHANNELS[:4],
-    **channels: Path | None,
+    channels: Mapping[str, Path | None] | None = None,
 ) -> Dataset:
-    """Find the folders of a dataset below `root`; `channels` (train=..., train_annotation=...) win over it.
+    """Find the folders of a dataset below `root`; `channels` (by name: train, train_annotation, ...) win over it.
 
     `required` names the channels that must exist; by default all of train and validation.
 
@@ -86,7 +86,7 @@ def open_dataset(
         DataError: a folder is missing or is a file; the message says what was found in its place.
         SettingsError: a channel has an unknown name.
     """
-    folders = _channel_folders(root, channels)
+    folders = _channel_folders(root, channels or {})
     for name in required:
         if folders[name] is None:
             raise DataError(_missing(root, name))

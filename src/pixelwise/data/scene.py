@@ -42,8 +42,8 @@ class _Street:
 
     def __init__(self, canvas: Canvas) -> None:
         self.canvas, self.random = canvas, canvas.random
-        self.road_sides = (-self.random.uniform(3.2, 5.5), self.random.uniform(3.2, 5.5))
-        self.walls = tuple(side + math.copysign(self.random.uniform(4, 8), side) for side in self.road_sides)
+        self.road_sides = (-self.random.uniform(2.8, 4.4), self.random.uniform(2.8, 4.4))
+        self.walls = tuple(side + math.copysign(self.random.uniform(5, 9), side) for side in self.road_sides)
 
     def ground(self) -> None:
         """Distant silhouettes, pavement with joints, the road with its markings, and shadows on both."""
@@ -69,13 +69,13 @@ class _Street:
         placed: list[tuple[float, Callable[[], None]]] = []
         for side, wall in zip(self.road_sides, self.walls, strict=True):
             placed += self._houses(wall)
-            for _ in range(self.random.integers(2, 7)):
+            for _ in range(self.random.integers(1, 5)):
                 z, x = self._depth(), side + (wall - side) * self.random.uniform(0.2, 0.9)
                 placed.append((z, lambda x=x, z=z: self._tree(x, z)))  # type: ignore[misc]
             for _ in range(self.random.integers(0, 4)):
                 z, x = self._depth(), side + (wall - side) * self.random.uniform(0.3, 1.0)
                 placed.append((z, lambda x=x, z=z: self._bush(x, z)))  # type: ignore[misc]
-            for _ in range(self.random.integers(0, 3)):
+            for _ in range(self.random.integers(0, 2)):
                 z, x = self._depth(), side * self.random.uniform(1.02, 1.15)
                 placed.append((z, lambda x=x, z=z: self._pole(x, z)))  # type: ignore[misc]
             for _ in range(self.random.integers(0, 3)):
@@ -85,7 +85,7 @@ class _Street:
 
     def _depth(self) -> float:
         """Uniform in log z: near things are large and should not hide all the others."""
-        return float(math.exp(self.random.uniform(math.log(5), math.log(50))))
+        return float(math.exp(self.random.uniform(math.log(6), math.log(40))))
 
     def _slab(self, left: float, right: float, depths: tuple[float, float], color: Color, class_id: int) -> None:
         near, far = depths
@@ -184,7 +184,7 @@ class _Street:
                     self.canvas.polygon([place(*corner) for corner in corners], pane, BUILDING, z)
 
     def _tree(self, x: float, z: float) -> None:
-        height, width = self.random.uniform(3.5, 9), self.random.uniform(0.12, 0.3)
+        height, width = self.random.uniform(4, 10), self.random.uniform(0.15, 0.35)
         bark = self.canvas.vary((84, 68, 54), 10)
         trunk = [
             (x - width, 0.0),
@@ -219,7 +219,7 @@ class _Street:
 
     def _pole(self, x: float, z: float) -> None:
         color, height = self.canvas.vary((90, 92, 94), 20), self.random.uniform(2.5, 6)
-        self.canvas.box((x - 0.06, x + 0.06), (0, height), color, z)
+        self.canvas.box((x - 0.1, x + 0.1), (0, height), color, z)
         if self.random.random() < 0.6:
             sign = self.canvas.vary(_CARS[self.random.integers(len(_CARS))], 12)
             self.canvas.box((x - 0.4, x + 0.4), (height - 0.8, height), sign, z)

@@ -110,15 +110,19 @@ def _name_by_order(found: dict[str, Tensor], path: Path, model_name: str) -> dic
     theirs = _counted(found)
     if len(theirs) == len(_counted(network)):
         theirs = theirs[: len(names)]  # the classifier stands last in both namings
-    same = len(theirs) == len(names)
     for name, other in zip(names, theirs, strict=False):
         # Equal last parts (weight, bias, running_var) keep tensors of equal shape from changing places.
-        same &= name.rpartition(".")[2] == other.rpartition(".")[2] and network[name].shape == found[other].shape
-        if not same:
+        same_role = name.rpartition(".")[2] == other.rpartition(".")[2]
+        if not same_role or network[name].shape != found[other].shape:
             raise ModelError(
                 f"{path}: does not hold the weights of backbone {model_name!r}: tensor {other!r} is "
                 f"{_shape(found[other])}, expected {name!r}, {_shape(network[name])}. {_remedy(model_name)}"
             )
+    if len(theirs) != len(names):
+        raise ModelError(
+            f"{path}: has {len(theirs)} tensors before the classifier, backbone {model_name!r} has {len(names)}. "
+            f"{_remedy(model_name)}"
+        )
     return {_plain(name): found[other] for name, other in zip(names, theirs, strict=True)}
 
 
