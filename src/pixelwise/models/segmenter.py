@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pixelwise.models.backbones import Backbone, build_backbone
+from pixelwise.models.depthwise import use_fast_depthwise
 from pixelwise.models.dilation import use_fast_dilation
 from pixelwise.models.heads import HEADS, FCNHead
 from pixelwise.settings import Settings
@@ -70,6 +71,7 @@ def build_segmenter(settings: Settings, num_classes: int, *, load_weights: bool 
         auxiliary = FCNHead(backbone.channels[:2], num_classes, strides=backbone.strides[:2])
     model = Segmenter(backbone, head, auxiliary=auxiliary)
     use_fast_dilation(model)
+    use_fast_depthwise(model)
     return model
 
 
