@@ -18,6 +18,7 @@ help: ## this list
 	    printf '  make %-6s %s\n' "$$name" "$$text"; done
 
 demo: .venv/runtime-installed ## the whole trip on drawn street scenes, into demo/
+	rm -rf demo
 	$(BIN)/pixelwise demo --output demo
 
 test: lint ## all checks and all tests but the slow ones

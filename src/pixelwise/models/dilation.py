@@ -102,12 +102,12 @@ def _taps(height: int, width: int, rate: int) -> Iterator[_Tap]:
     for row, column in sorted(((i, j) for i in range(3) for j in range(3)), key=lambda at: at != (1, 1)):
         down, right = (row - 1) * rate, (column - 1) * rate
         if abs(down) < height and abs(right) < width:
-            rows, columns = _overlap(height, down), _overlap(width, right)
+            rows, columns = overlap(height, down), overlap(width, right)
             source, target = (rows[0], columns[0]), (rows[1], columns[1])
             yield _Tap(row, column, (slice(None), *source), (slice(None), *target))
 
 
-def _overlap(size: int, shift: int) -> tuple[slice, slice]:
+def overlap(size: int, shift: int) -> tuple[slice, slice]:
     """The positions to read and to write along one axis."""
     return slice(max(0, shift), size + min(0, shift)), slice(max(0, -shift), size - max(0, shift))
 

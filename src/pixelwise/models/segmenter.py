@@ -70,6 +70,7 @@ def build_segmenter(settings: Settings, num_classes: int, *, load_weights: bool 
     if settings.aux_loss_weight > 0:
         auxiliary = FCNHead(backbone.channels[:2], num_classes, strides=backbone.strides[:2])
     model = Segmenter(backbone, head, auxiliary=auxiliary)
+    use_fast_depthwise(model)
     use_fast_dilation(model)
     use_fast_depthwise(model)
     return model

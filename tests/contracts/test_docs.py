@@ -1,0 +1,35 @@
+"""The documents say what the code does."""
+
+import re
+from pathlib import Path
+
+from pixelwise.settings import FIELDS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_setting_stands_in_the_documents_with_its_default():
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*)`? \|", page, flags=re.MULTILINE))
+    shown = {name: rows.get(name, "missing").strip() for name in FIELDS}
+    assert shown == {name: _text(field.default) for name, field in FIELDS.items()}
+
+
+def _text(default: object) -> str:
+    return "none" if default in (None, ()) else str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def test_links_between_documents_lead_somewhere():
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_shows_only_commands_and_flags_that_exist():
+    from pixelwise import cli
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    commands = re.findall(r"^pixelwise ((?!sagemaker)\w+ .*)$", text, flags=re.MULTILINE)
+    assert len(commands) >= 5
+    for command in commands:
+        cli._parse(command.split("#")[0].split())

@@ -1,0 +1,180 @@
+"""The whole trip on a tiny dataset: check, train, evaluate, predict, score, in Python and on the command line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pixelwise
+from tests.conftest import TINY_FLAGS
+
+TINY = {"pretrained": False, "backbone": "mobilenetv2_035", "algorithm": "fcn", "crop_size": 32}
+TINY |= {"mini_batch_size": 4, "precision": "float32"}
+
+
+def test_the_run_folder_holds_what_users_rely_on(trained):
+    names = {path.name for path in trained.iterdir()}
+    assert {"settings.json", "metrics.jsonl", "checkpoints", "model", "log.txt", "tensorboard"} <= names
+    assert {path.name for path in (trained / "model").iterdir()} == {"model.safetensors", "model.json"}
+    assert {path.name for path in (trained / "checkpoints").iterdir()} == {"last.pt", "best.pt"}
+    settings = json.loads((trained / "settings.json").read_text())
+    assert settings["num_classes"] == 2
+    assert settings["epochs"] == 2
+
+
+def test_metrics_have_one_object_an_epoch_with_the_documented_names(trained):
+    rows = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert list(rows[0]) == [
+        "epoch",
+        "learning_rate",
+        "train_loss",
+        "validation_loss",
+        "train_miou",
+        "validation_miou",
+        "train_pixel_accuracy",
+        "validation_pixel_accuracy",
+        "train_images_per_second",
+        "seconds",
+    ]
+    assert all(value is not None for row in rows for value in row.values())
+
+
+def test_evaluating_the_bundle_gives_the_scores_that_training_reported(run, tmp_path, trained):
+    dataset = trained.parent / "dataset"
+    code, out, _err = run("evaluate", trained, dataset, "--output", tmp_path / "scores", "--json")
+    assert code == 0
+    printed = json.loads(out)
+    assert printed == json.loads((tmp_path / "scores" / "scores.json").read_text())
+    stored = json.loads((trained / "model" / "model.json").read_text())["scores"]
+    assert printed["confusion"] == stored["confusion"]
+    best = max(json.loads(line)["validation_miou"] for line in (trained / "metrics.jsonl").read_text().splitlines())
+    assert printed["mean_iou"] == pytest.approx(best, abs=1e-12)
+
+
+def test_scoring_predicted_masks_gives_the_evaluation(run, tmp_path, trained):
+    dataset = trained.parent / "dataset"
+    code, _out, _err = run("predict", trained, dataset / "validation", "--output", tmp_path / "masks")
+    assert code == 0
+    classes = ("--classes", dataset / "classes.json")
+    code, out, _err = run("score", dataset / "validation_annotation", tmp_path / "masks", *classes, "--json")
+    assert code == 0
+    stored = json.loads((trained / "model" / "model.json").read_text())["scores"]
+    assert json.loads(out)["confusion"] == stored["confusion"]
+
+
+def test_masks_are_palette_pngs_of_the_images_size_with_overlays_and_probabilities(run, tmp_path, trained):
+    image = tmp_path / "photo.jpg"
+    Image.effect_noise((71, 39), 60).convert("RGB").save(image)
+    code, out, _err = run(
+        "predict", trained, image, "--output", tmp_path / "out", "--overlay", "--probabilities", "--json"
+    )
+    assert code == 0
+    assert json.loads(out)["written"] == [str(tmp_path / "out" / "photo.png")]
+    with Image.open(tmp_path / "out" / "photo.png") as mask:
+        assert (mask.mode, mask.size) == ("P", (71, 39))
+        assert set(np.unique(np.array(mask))) <= {0, 1}
+    with Image.open(tmp_path / "out" / "photo_overlay.png") as picture:
+        assert (picture.mode, picture.size) == ("RGB", (71, 39))
+    shares = np.load(tmp_path / "out" / "photo_probabilities.npy")
+    assert (shares.shape, shares.dtype) == ((2, 39, 71), np.float16)
+    assert shares.sum(0) == pytest.approx(np.ones((39, 71)), abs=2e-3)
+
+
+def test_predict_takes_files_folders_and_patterns_and_keeps_subfolders(run, tmp_path, trained):
+    photos = tmp_path / "photos"
+    for name in ("a.png", "day/b.png", "day/c.jpg"):
+        (photos / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 40)).save(photos / name)
+    run("predict", trained, photos, "--output", tmp_path / "m1")
+    assert sorted(str(p.relative_to(tmp_path / "m1")) for p in (tmp_path / "m1").rglob("*.png")) == [
+        "a.png",
+        "day/b.png",
+        "day/c.png",
+    ]
+    run("predict", trained, f"{photos}/day/*.jpg", photos / "a.png", "--output", tmp_path / "m2")
+    assert sorted(path.name for path in (tmp_path / "m2").iterdir()) == ["a.png", "c.png"]
+
+
+def test_tiles_see_the_whole_image(run, tmp_path, trained):
+    Image.effect_noise((150, 130), 60).convert("RGB").save(tmp_path / "large.png")
+    code, _out, _err = run("predict", trained, tmp_path / "large.png", "--output", tmp_path / "m", "--tile", "64")
+    assert code == 0
+    with Image.open(tmp_path / "m" / "large.png") as mask:
+        assert mask.size == (150, 130)
+
+
+def test_three_lines_of_python_predict(trained, dataset):
+    model = pixelwise.load(trained / "model")
+    prediction = model.predict(dataset / "test" / "test0.png")
+    assert prediction.class_ids.shape == (48, 64)
+    assert prediction.class_ids.dtype == np.uint8
+
+
+def test_python_trains_like_the_command_line(tmp_path, trained):
+    result = pixelwise.train(trained.parent / "dataset", output=tmp_path / "run", epochs=2, quiet=True, **TINY)
+    ours = (tmp_path / "run" / "model" / "model.safetensors").read_bytes()
+    assert ours == (trained / "model" / "model.safetensors").read_bytes()
+    assert result.bundle == tmp_path / "run" / "model"
+    assert 0 <= result.scores.mean_iou <= 1
+
+
+def test_settings_come_from_a_file_and_flags_win(run, tmp_path, dataset):
+    config = tmp_path / "settings.yaml"
+    config.write_text("epochs: 9\noptimizer: sgd\n")
+    flags = [*TINY_FLAGS, "--epochs", "1", "--quiet"]
+    code, _out, err = run("train", dataset, "--output", tmp_path / "run", "--config", config, *flags)
+    assert code == 0, err
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert (settings["epochs"], settings["optimizer"]) == (1, "sgd")
+
+
+def test_channels_can_lie_anywhere(run, tmp_path, dataset):
+    channels = []
+    for i, name in enumerate(("train", "train_annotation", "validation", "validation_annotation")):
+        moved = (dataset / name).rename(tmp_path / f"folder{i}")
+        channels += [f"--{name.replace('_', '-')}", moved]
+    code, out, _err = run("check", *channels, "--json")
+    assert code == 0
+    assert json.loads(out)["splits"]["train"]["images"] == 8
+
+
+def test_a_budget_ends_the_run_in_time_annealed_and_evaluated(run, tmp_path, dataset):
+    flags = [flag for flag in TINY_FLAGS if flag not in ("--epochs", "2")]
+    code, _out, err = run("train", dataset, "--output", tmp_path / "run", *flags, "--budget", "12s", "--quiet")
+    assert code == 0, err
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["validation_miou"] is not None
+    assert rows[-1]["learning_rate"] < 0.2 * max(row["learning_rate"] for row in rows)
+    assert rows[-1]["seconds"] < 15
+
+
+@pytest.mark.parametrize("loss", ["focal+0.5*dice", "ohem+lovasz"])
+def test_other_losses_weights_and_schedules_train(run, tmp_path, dataset, loss):
+    flags = ["--loss", loss, "--class-weights", "median_frequency", "--lr-scheduler", "step"]
+    flags += ["--lr-scheduler-step", "1", "--optimizer", "nag", "--gradient-accumulation", "2", "--blur", "0.5"]
+    flags += ["--ema-decay", "0", "--validation-crop-size", "32", "--base-size", "64", "--quiet"]
+    code, _out, err = run("train", dataset, "--output", tmp_path / "run", *TINY_FLAGS, *flags)
+    assert code == 0, err
+    assert (tmp_path / "run" / "model" / "model.json").is_file()
+
+
+def test_early_stopping_stops(run, tmp_path, dataset):
+    flags = ["--epochs", "9", "--early-stopping", "--early-stopping-min-epochs", "1", "--early-stopping-patience", "0"]
+    flags += ["--early-stopping-tolerance", "1"]
+    code, _out, err = run("train", dataset, "--output", tmp_path / "run", *TINY_FLAGS, *flags)
+    assert code == 0, err
+    assert "Stopped early" in err
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) < 9
+
+
+@pytest.mark.parametrize("algorithm", ["deeplab", "deeplabv3plus", "dilated", "psp"])
+def test_every_algorithm_makes_the_trip(run, tmp_path, dataset, algorithm):
+    flags = [*TINY_FLAGS, "--algorithm", algorithm, "--epochs", "1", "--quiet"]
+    code, _out, err = run("train", dataset, "--output", tmp_path / "run", *flags)
+    assert code == 0, err
+    code, _out, err = run("predict", tmp_path / "run", dataset / "test", "--output", tmp_path / "masks")
+    assert code == 0, err
+    assert len(list(Path(tmp_path / "masks").iterdir())) == 2

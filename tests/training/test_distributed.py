@@ -1,0 +1,46 @@
+"""Two processes on the CPU train as one process does at the same global batch."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+# The context module has no dropout, whose units the processes would draw differently.
+FLAGS = ["--no-pretrained", "--backbone", "mobilenetv2_035", "--algorithm", "dilated", "--crop-size", "32"]
+FLAGS += ["--mini-batch-size", "4", "--epochs", "3", "--precision", "float32", "--sync-bn", "--quiet"]
+FLAGS += ["--learning-rate", "0.01", "--optimizer", "sgd", "--device", "cpu", "--num-workers", "1"]
+
+
+def train(dataset, run, *, processes):
+    port = _free_port()
+    started = []
+    for rank in range(processes):
+        world = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "MASTER_PORT": port}
+        environment = {**os.environ, "MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
+        environment |= {name: str(value) for name, value in world.items()} if processes > 1 else {}
+        command = [sys.executable, "-m", "pixelwise.cli", "train", str(dataset), "--output", str(run), *FLAGS]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        started.append(subprocess.Popen(command, env=environment, **pipes))
+    for process in started:
+        out, _ = process.communicate(timeout=180)
+        assert process.returncode == 0, out
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_two_processes_give_the_loss_curve_of_one(dataset, tmp_path):
+    one = train(dataset, tmp_path / "one", processes=1)
+    two = train(dataset, tmp_path / "two", processes=2)
+    assert len(one) == len(two) == 3
+    for name in ("train_loss", "validation_loss"):
+        assert [row[name] for row in two] == pytest.approx([row[name] for row in one], rel=2e-3)
+    for name in ("train_pixel_accuracy", "validation_pixel_accuracy", "validation_miou"):
+        assert [row[name] for row in two] == pytest.approx([row[name] for row in one], abs=0.02)
