@@ -1,35 +1,46 @@
-"""Depthwise convolutions with quick gradients on CPUs.
+"""Depthwise convolutions on CPUs, where PyTorch's bfloat16 kernels for dilation and for strides are slow.
 
-PyTorch's CPU kernels have a fast path for depthwise convolutions, but not for the gradient of the weights of dilated
-ones, nor for the gradient of the image of strided ones: on AVX512-BF16 they take ten to a hundred times as long
-as the forward pass, and a quarter of a training step of MobileNetV2 at output stride 16. Both gradients can be had from
-quick operations: the image's is a plain depthwise convolution of the gradient, the weights' are nine weighted sums.
+Measured forward and backward at batch 8 on two AVX512-BF16 cores, in ms: 960 channels at rate 2 on 20x20 take 53, as
+four undilated ones on 10x10 they take 4; 144 channels at stride 2 on 80x80 take 31 in bfloat16 and 5 in float32.
 """
-
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
-
-from pixelwise.models.dilation import overlap
 
 
 class DepthwiseConv2d(nn.Conv2d):
-    """`nn.Conv2d` with one odd square kernel per channel and "same" padding; the same weights and results."""
+    """A 3x3 or larger depthwise `nn.Conv2d`, dilated or strided; faster on CPUs, the same weights and results."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, ceil(H / stride), ceil(W / stride))."""
-        training = torch.is_grad_enabled() and input.device.type == "cpu"
-        if not training or torch.compiler.is_compiling() or torch._C._get_tracing_state():
+        """(N, C, H, W) -> (N, C, H', W')."""
+        # Exporters and compilers get the plain operator; GPUs have kernels of their own.
+        if torch.compiler.is_compiling() or torch._C._get_tracing_state() or input.device.type != "cpu":
             return super().forward(input)
-        weight = self.weight
-        if torch.is_autocast_enabled("cpu"):
-            precision = torch.get_autocast_dtype("cpu")
-            input, weight = input.to(precision), weight.to(precision)
-        output: Tensor = _DepthwiseConvolution.apply(input, weight, self.stride[0], self.dilation[0])
-        return output if self.bias is None else output + self.bias.to(output.dtype).view(1, -1, 1, 1)
+        if self.stride != (1, 1):
+            return self._in_float32(input)
+        rate = int(self.dilation[0])
+        if rate * 3 > min(input.shape[-2:]):
+            return super().forward(input)  # the grids would be mostly padding
+        return self._on_grids(input, rate)
+
+    def _in_float32(self, input: Tensor) -> Tensor:
+        is_autocast = torch.is_autocast_enabled("cpu")
+        precision = torch.get_autocast_dtype("cpu") if is_autocast else input.dtype
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(input.float()).to(precision)
+
+    def _on_grids(self, input: Tensor, rate: int) -> Tensor:
+        """The dilated convolution as rate*rate plain ones, each on every rate-th row and column."""
+        (num, channels, height, width), reach = input.shape, self.kernel_size[0] // 2
+        padded = F.pad(input, (0, -width % rate, 0, -height % rate)).permute(0, 2, 3, 1)
+        rows, columns = padded.shape[1] // rate, padded.shape[2] // rate
+        split = padded.reshape(num, rows, rate, columns, rate, channels).permute(0, 2, 4, 1, 3, 5)
+        grids = split.reshape(num * rate * rate, rows, columns, channels).permute(0, 3, 1, 2)
+        done = F.conv2d(grids, self.weight, self.bias, padding=reach, groups=self.groups).permute(0, 2, 3, 1)
+        joined = done.reshape(num, rate, rate, rows, columns, channels).permute(0, 3, 1, 4, 2, 5)
+        whole = joined.reshape(num, rows * rate, columns * rate, channels).permute(0, 3, 1, 2)
+        return whole[:, :, :height, :width]
 
 
 def use_fast_depthwise(module: nn.Module) -> None:
@@ -40,61 +51,11 @@ def use_fast_depthwise(module: nn.Module) -> None:
 
 
 def _gains(conv: nn.Conv2d) -> bool:
-    side, stride, rate = conv.kernel_size[0], conv.stride[0], conv.dilation[0]
     depthwise = conv.groups == conv.in_channels == conv.out_channels > 1
-    square = conv.kernel_size == (side, side) and conv.stride == (stride, stride) and conv.dilation == (rate, rate)
-    same = side % 2 == 1 and conv.padding == (rate * (side // 2),) * 2 and conv.padding_mode == "zeros"
-    return depthwise and square and same and (rate > 1 or stride > 1)
-
-
-class _DepthwiseConvolution(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, image: Tensor, weight: Tensor, stride: int, rate: int) -> Tensor:
-        ctx.save_for_backward(image, weight)
-        ctx.stride, ctx.rate = stride, rate
-        return _convolve(image, weight, stride, rate)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        image, weight = ctx.saved_tensors
-        image_grad, weight_grad = None, None
-        if ctx.needs_input_grad[0]:
-            spread = grad
-            if ctx.stride > 1:
-                spread = torch.zeros_like(image)
-                spread[:, :, :: ctx.stride, :: ctx.stride] = grad
-            image_grad = _convolve(spread, weight.flip(2, 3), 1, ctx.rate)
-        if ctx.needs_input_grad[1]:
-            weight_grad = _weight_gradient(grad, image, weight, stride=ctx.stride, rate=ctx.rate)
-        return image_grad, weight_grad, None, None
-
-
-def _convolve(image: Tensor, weight: Tensor, stride: int, rate: int) -> Tensor:
-    padding = rate * (weight.shape[-1] // 2)
-    return F.conv2d(image, weight, stride=stride, padding=padding, dilation=rate, groups=image.shape[1])
-
-
-def _weight_gradient(grad: Tensor, image: Tensor, weight: Tensor, *, stride: int, rate: int) -> Tensor:
-    """(N, C, h, w) and (N, C, H, W) -> (C, 1, k, k)."""
-    side = weight.shape[-1]
-    if rate == 1:
-        padding = (side // 2, side // 2)
-        shape = ((stride, stride), padding, (1, 1), False, (0, 0), image.shape[1])
-        wanted = (False, True, False)
-        plain: Tensor = torch.ops.aten.convolution_backward(grad, image, weight, None, *shape, wanted)[1]
-        return plain
-    if stride > 1:
-        spread = torch.zeros_like(image)
-        spread[:, :, ::stride, ::stride] = grad
-        grad = spread
-    steps, pixels = grad.permute(0, 2, 3, 1), image.permute(0, 2, 3, 1)  # (N, H, W, C)
-    gradient = torch.zeros(side, side, image.shape[1], dtype=torch.promote_types(image.dtype, torch.float32))
-    for row in range(side):
-        for column in range(side):
-            shifts = [(position - side // 2) * rate for position in (row, column)]
-            if abs(shifts[0]) < image.shape[2] and abs(shifts[1]) < image.shape[3]:
-                (from_rows, to_rows), (from_columns, to_columns) = map(overlap, image.shape[2:], shifts)
-                products = steps[:, to_rows, to_columns] * pixels[:, from_rows, from_columns]
-                gradient[row, column] = products.sum((0, 1, 2), dtype=gradient.dtype)
-    return gradient.permute(2, 0, 1).unsqueeze(1).to(weight.dtype)
+    side, rate = conv.kernel_size[0], conv.dilation[0]
+    square = conv.kernel_size == (side, side) and conv.dilation == (rate, rate) and conv.padding_mode == "zeros"
+    if not (depthwise and square) or side == 1:
+        return False
+    if conv.stride != (1, 1):
+        return rate == 1
+    return rate > 1 and conv.padding == (side // 2 * rate, side // 2 * rate) and side % 2 == 1
