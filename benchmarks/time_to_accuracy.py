@@ -60,6 +60,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--torchvision-model", default="lraspp_mobilenet_v3_large")
     parser.add_argument("--backbone-weights", type=Path, help="also train ours on these trunk weights")
+    parser.add_argument("--backbone", default="mobilenetv2_100", help="the trunk of those weights")
     parser.add_argument("--output", type=Path, help="keep our runs in this folder")
     parser.add_argument("--ours-args", nargs=argparse.REMAINDER, default=[], help="last: options for train")
     arguments = parser.parse_args()
@@ -73,8 +74,8 @@ def main():
             f"torchvision {arguments.torchvision_model}": torchvision(dataset, minutes, arguments.torchvision_model),
         }
         if arguments.backbone_weights:
-            weights = ("--backbone-weights", arguments.backbone_weights)
-            rows["pixelwise, pretrained trunk"] = ours(dataset, minutes, folder / "pretrained", *weights, *options)
+            trunk = ("--backbone", arguments.backbone, "--backbone-weights", arguments.backbone_weights)
+            rows["pixelwise, pretrained trunk"] = ours(dataset, minutes, folder / "pretrained", *trunk, *options)
     report(rows)
 
 

@@ -1,12 +1,18 @@
 """The command line is frozen: adding or renaming a flag must be meant, and shows here."""
 
-
 import pytest
 
 from pixelwise import cli
 from pixelwise.settings import FIELDS
 
-CHANNEL_FLAGS = {"--train", "--train-annotation", "--validation", "--validation-annotation", "--test", "--test-annotation"}
+CHANNEL_FLAGS = {
+    "--train",
+    "--train-annotation",
+    "--validation",
+    "--validation-annotation",
+    "--test",
+    "--test-annotation",
+}
 MACHINE_FLAGS = {"--device", "--precision"}
 HELP = {"-h", "--help"}
 
@@ -79,11 +85,12 @@ def test_a_full_disk_is_one_line(run, monkeypatch):
     monkeypatch.setattr(cli, "check", full)
     code, _out, err = run("check", "d")
     assert code == 1
-    assert err.strip() == "pixelwise: run/log.txt: No space left on device. Check the path, its permissions and the free space."
+    assert (
+        err.strip()
+        == "pixelwise: run/log.txt: No space left on device. Check the path, its permissions and the free space."
+    )
 
 
 def test_flags_know_no_abbreviations():
     with pytest.raises(Exception, match="--output"):
         cli._parse(["train", "d", "--out", "o"])
-
-

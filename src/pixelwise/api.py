@@ -175,7 +175,7 @@ def load(
     """
     bundle: Bundle = load_bundle(Path(model))
     chosen = machine.choose_device(device)
-    arithmetic = machine.choose_precision(precision, chosen)
+    arithmetic = machine.choose_precision(precision or bundle.settings.precision, chosen)
     return Predictor(bundle, machine.Runtime(chosen, arithmetic), tile=tile)
 
 

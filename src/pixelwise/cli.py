@@ -238,12 +238,7 @@ def _add_classes(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_tile(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--tile",
-        type=int,
-        metavar="PIXELS",
-        help="side of the overlapping tiles that larger images go through",
-    )
+    parser.add_argument("--tile", type=int, metavar="PIXELS", help="side of the tiles that larger images go through")
 
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:

@@ -59,7 +59,7 @@ class Settings:
 
     # The model
     algorithm: str = setting("deeplabv3plus", "Head that turns features into classes.", choices=ALGORITHMS)
-    backbone: str = setting("mobilenetv2_100", "Trunk: resnet-50, resnet-101 or any timm model name.")
+    backbone: str = setting("resnet18", "Trunk: resnet-50, resnet-101 or any timm model name.")
     output_stride: int = setting(
         16, "Input pixels per step of the last feature map; 8 is finer and slower.", choices=OUTPUT_STRIDES
     )
@@ -84,7 +84,7 @@ class Settings:
         1, "Pieces that each process computes its share of a batch in, to save memory.", at_least=1
     )
     optimizer: str = setting("adamw", "Update rule.", choices=OPTIMIZERS)
-    learning_rate: float = setting(0.001, "Step size at its highest.", above=0, at_most=10)
+    learning_rate: float = setting(0.002, "Step size at its highest.", above=0, at_most=10)
     pretrained_learning_rate_factor: float = setting(
         0.5, "Factor on learning_rate for a trunk that starts from pretrained weights.", above=0, at_most=10
     )
@@ -111,14 +111,14 @@ class Settings:
     # The loss
     loss: str = setting("cross_entropy", f"One of {', '.join(LOSSES)}, or a sum: cross_entropy+0.5*dice.")
     class_weights: str | tuple[float, ...] = setting(
-        "none", f"One of {', '.join(CLASS_WEIGHTS)}, or one number per class: 1,2,0.5.", form=WEIGHT_LIST
+        "inverse_square_root", f"One of {', '.join(CLASS_WEIGHTS)}, or one number per class: 1,2,0.5.", form=WEIGHT_LIST
     )
     aux_loss_weight: float = setting(
-        0.4, "Weight of the auxiliary FCN head in training; 0 leaves it out.", at_least=0, at_most=10
+        0.0, "Weight of the auxiliary FCN head in training; 0 leaves it out.", at_least=0, at_most=10
     )
 
     # What the network sees
-    crop_size: int = setting(320, "Side of the square training crop, in pixels.", at_least=17)
+    crop_size: int = setting(256, "Side of the square training crop, in pixels.", at_least=17)
     base_size: int | None = setting(
         None, "Long side that images are scaled to before scale_min..scale_max; none: their own.", at_least=17
     )
@@ -218,7 +218,7 @@ def _parse(path: Path) -> Any:
 
         return yaml.safe_load(text) or {}
     except Exception as error:  # each parser has its own exception; all carry line and column
-        raise SettingsError(f"{path}: is not valid {path.suffix.lstrip('.') or 'YAML'}: {error}") from None
+        raise SettingsError(f"{path}: is not valid {path.suffix.lstrip('.').upper() or 'YAML'}: {error}") from None
 
 
 def _check_together(settings: Settings) -> None:

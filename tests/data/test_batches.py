@@ -251,6 +251,6 @@ def test_real_photographs_become_batches():
     assert (len(pairs), faults) == (367, [])
     training = TrainingBatches(pairs[:16], LabelTable.read(CAMVID / "classes.json"), Settings())
     for batch in training.of_epoch(0):
-        assert batch.images.shape == (8, 3, 320, 320)
+        assert batch.images.shape == (8, 3, 256, 256)
         assert 20 < batch.images.float().std() < 120
         assert set(batch.class_ids.unique().tolist()) <= {*range(11), 255}

@@ -14,7 +14,7 @@ STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 
 
 def build(**settings):
-    return build_segmenter(Settings(**{"pretrained": False, **settings}), 5)
+    return build_segmenter(Settings(**{"pretrained": False, "aux_loss_weight": 0.4, **settings}), 5)
 
 
 @pytest.mark.parametrize(("algorithm", "peer"), [("fcn", "fcn_resnet50"), ("deeplab", "deeplabv3_resnet50")])

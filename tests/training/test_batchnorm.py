@@ -25,9 +25,7 @@ def _half(rank, folder):
     part = images()[rank * 2 : rank * 2 + 2].requires_grad_()
     found = model(part)
     found.square().sum().backward()
-    torch.save(
-        {"out": found.detach(), "grad": part.grad, "state": model.state_dict()}, f"{folder}/{rank}.pt"
-    )
+    torch.save({"out": found.detach(), "grad": part.grad, "state": model.state_dict()}, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
 

@@ -9,9 +9,9 @@ import sys
 import pytest
 
 # The context module has no dropout, whose units the processes would draw differently.
-FLAGS = ["--no-pretrained", "--backbone", "mobilenetv2_035", "--algorithm", "dilated", "--crop-size", "32"]
+FLAGS = ["--no-pretrained", "--backbone", "resnet10t", "--algorithm", "dilated", "--crop-size", "64"]
 FLAGS += ["--mini-batch-size", "4", "--epochs", "3", "--precision", "float32", "--sync-bn", "--quiet"]
-FLAGS += ["--learning-rate", "0.01", "--optimizer", "sgd", "--device", "cpu", "--num-workers", "1"]
+FLAGS += ["--learning-rate", "0.001", "--optimizer", "sgd", "--device", "cpu", "--num-workers", "1"]
 
 
 def train(dataset, run, *, processes):
@@ -41,6 +41,6 @@ def test_two_processes_give_the_loss_curve_of_one(dataset, tmp_path):
     two = train(dataset, tmp_path / "two", processes=2)
     assert len(one) == len(two) == 3
     for name in ("train_loss", "validation_loss"):
-        assert [row[name] for row in two] == pytest.approx([row[name] for row in one], rel=2e-3)
+        assert [row[name] for row in two] == pytest.approx([row[name] for row in one], rel=1e-4)
     for name in ("train_pixel_accuracy", "validation_pixel_accuracy", "validation_miou"):
         assert [row[name] for row in two] == pytest.approx([row[name] for row in one], abs=0.02)

@@ -48,7 +48,7 @@ def test_every_optimizer_takes_a_step_downhill(name):
     model, settings = model_and_settings(optimizer=name, learning_rate=0.001)
     optimizer = build_optimizer(model, settings)
     set_learning_rate(optimizer, 1.0)
-    bias = model.head[-1].bias
+    bias = list(model.head.parameters())[-1]
     before = bias.detach().clone()
     bias.sum().backward()
     optimizer.step()

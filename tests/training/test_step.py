@@ -61,7 +61,10 @@ class Silent:
 @pytest.mark.parametrize("pieces", [2, 3, 4])
 def test_pieces_change_neither_loss_nor_weights(pieces):
     whole, parts = learner_of(), learner_of()
-    losses = [train_step(whole, batch_of(), TrainingState()), train_step(parts, batch_of(), TrainingState(pieces=pieces))]
+    losses = [
+        train_step(whole, batch_of(), TrainingState()),
+        train_step(parts, batch_of(), TrainingState(pieces=pieces)),
+    ]
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
     torch.testing.assert_close(whole.model.classify.weight, parts.model.classify.weight)
 
