@@ -50,6 +50,7 @@ def ours(algorithm, crop, batch_size, runtime):
         algorithm=algorithm,
         backbone="resnet-50",
         output_stride=8,
+        aux_loss_weight=0.5,
         crop_size=crop,
         mini_batch_size=batch_size,
         pretrained=False,

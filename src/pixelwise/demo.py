@@ -15,7 +15,7 @@ from pixelwise.labels import LabelTable
 from pixelwise.scoring.metrics import write_scores
 
 SIZE = (256, 192)
-SETTINGS: dict[str, Any] = {"pretrained": False, "epochs": 12, "crop_size": 160, "scale_min": 0.75, "scale_max": 1.5}
+SETTINGS: dict[str, Any] = {"pretrained": False, "budget": "80s", "crop_size": 160, "scale_min": 0.75, "scale_max": 1.5}
 PICTURES = 4
 
 

@@ -28,6 +28,8 @@ from pixelwise.training.step import step_within_memory
 Validate = Callable[[Segmenter], Evaluation]
 KeepBest = Callable[[Segmenter, Evaluation, TrainingState], None]
 
+SECONDS_BETWEEN_CHECKPOINTS = 300
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -60,6 +62,7 @@ def fit(
         TrainingError: the loss is not finite, or one image at a time exceeds the memory.
     """
     settings, runtime = learner.settings, learner.runtime
+    saved = time.monotonic()
     while True:
         learner.model.train()
         mark = time.monotonic()
@@ -72,6 +75,7 @@ def fit(
             set_learning_rate(learner.optimizer, learning_rate_factor(settings, done, state.epoch))
             loss = step_within_memory(learner, batch, state, around.observer)
             mark = _count_step(state, loss, mark)
+            saved = _save_now_and_then(learner, around, state, clock, saved)
             _show(around.observer, state, clock, batches, settings)
         done, is_due = runtime.from_main(clock.done(state), float(clock.is_validation_due(clock.done(state))))
         evaluation = _validated(learner, around, state, clock) if is_due else None
@@ -87,6 +91,18 @@ def _count_step(state: TrainingState, loss: float, mark: float) -> float:
     state.loss_sum += loss
     state.step_seconds += now - mark
     return now
+
+
+def _save_now_and_then(
+    learner: Learner, around: Surroundings, state: TrainingState, clock: Clock, saved: float
+) -> float:
+    """Write a checkpoint also within long epochs; return when the last one was written."""
+    if time.monotonic() - saved < SECONDS_BETWEEN_CHECKPOINTS:
+        return saved
+    state.seconds = clock.seconds()
+    if learner.runtime.is_main:
+        around.checkpoints.save(state, learner.parts())
+    return time.monotonic()
 
 
 def _show(observer: Observer, state: TrainingState, clock: Clock, batches: TrainingBatches, settings: Settings) -> None:
