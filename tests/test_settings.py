@@ -261,9 +261,9 @@ def test_an_empty_yaml_file_means_the_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("run.json", b"{", "is not valid json: "),
-        ("run.toml", b"epochs 3", "is not valid toml: "),
-        ("run.yaml", b"epochs: [", "is not valid yaml: "),
+        ("run.json", b"{", "is not valid JSON: "),
+        ("run.toml", b"epochs 3", "is not valid TOML: "),
+        ("run.yaml", b"epochs: [", "is not valid YAML: "),
         ("run.json", b"[1]", "found list, expected names and values of settings."),
         ("run.yaml", b"epochs", "found str, expected names and values of settings."),
         ("run.json", b"\xff\xfe", "cannot be read ("),
