@@ -141,6 +141,13 @@ def test_pretrained_weights_without_a_network_name_both_remedies(refused, tmp_pa
     train(refused, dataset, tmp_path / "run", "--pretrained", code=1, words=words)
 
 
+def test_a_start_that_failed_does_not_block_the_folder(refused, run, tmp_path, dataset):
+    wrong = ("--backbone-weights", "no.safetensors")
+    train(refused, dataset, tmp_path / "run", *wrong, code=1, words=["no.safetensors"])
+    code, _out, err = run("train", dataset, "--output", tmp_path / "run", *TINY_FLAGS, "--epochs", "1", "--quiet")
+    assert code == 0, err
+
+
 def test_backbone_weights_that_do_not_exist(refused, tmp_path, dataset):
     train(refused, dataset, tmp_path / "run", "--backbone-weights", "no.safetensors", code=1, words=["no.safetensors"])
 

@@ -57,8 +57,9 @@ def prepare_folder(folder: Path, *, resume: bool) -> None:
         SettingsError: it holds a run, or something that is not ours, and `resume` is off; it is a file.
         ModelError: there is nothing to resume.
     """
-    holds_run = (folder / "settings.json").is_file()
-    if resume and not holds_run:
+    # A run that failed at its start (no weights, say) left nothing worth keeping: the next may take its place.
+    holds_run = (folder / "checkpoints" / "last.pt").exists() or (folder / "model").exists()
+    if resume and not (folder / "settings.json").is_file():
         raise ModelError(f"{folder}: holds no run to resume (no settings.json). Train without --resume.")
     if folder.exists() and not folder.is_dir():
         raise SettingsError(f"{folder}: is a file, expected a folder for the run. Give another --output.")
