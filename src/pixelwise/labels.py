@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pixelwise.errors import DataError
+from pixelwise.errors import DataError, SettingsError
 
 IGNORE = 255
 """The class id of pixels that count for nothing, in the loss and in every score."""
@@ -40,7 +40,9 @@ class LabelTable:
 
     @classmethod
     def numbered(cls, num_classes: int) -> Self:
-        """A table for classes that nobody named."""
+        """A table for classes that nobody named; SettingsError for a number there cannot be."""
+        if not 2 <= num_classes <= MAX_CLASSES:
+            raise SettingsError(f"num_classes is {num_classes}, expected 2 to {MAX_CLASSES}, the background included.")
         return cls.named([f"class {i}" for i in range(num_classes)])
 
     @classmethod

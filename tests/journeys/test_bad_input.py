@@ -126,6 +126,14 @@ def test_fewer_classes_than_the_masks_have(refused, tmp_path, dataset):
     train(refused, dataset, tmp_path / "run", "--num-classes", "2", code=1, words=["train0.png", "2"])
 
 
+@pytest.mark.parametrize("number", ["-3", "0", "1", "255"])
+def test_a_number_of_classes_there_cannot_be(refused, tmp_path, dataset, number):
+    (dataset / "classes.json").unlink()
+    refused("check", dataset, "--num-classes", number, code=2, words=["num_classes", number, "254"])
+    truth = dataset / "test_annotation"
+    refused("score", truth, truth, "--num-classes", number, code=2, words=["num_classes", number, "254"])
+
+
 def test_class_weights_of_another_number_than_the_classes(refused, tmp_path, dataset):
     train(refused, dataset, tmp_path / "run", "--class-weights", "1,2,3", code=2, words=["class_weights", "3", "2"])
 
