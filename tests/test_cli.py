@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixelwise import cli
+from pixelwise.cli import parser, verbs
 from pixelwise.settings import FIELDS
 
 CHANNEL_FLAGS = {
@@ -14,14 +14,26 @@ CHANNEL_FLAGS = {
     "--test-annotation",
 }
 MACHINE_FLAGS = {"--device", "--precision"}
+NETWORK_FLAGS = {"--config", "--algorithm", "--backbone", "--output-stride", "--crop-size"}
 HELP = {"-h", "--help"}
 
 FLAGS = {
     "demo": {"--output"} | MACHINE_FLAGS,
-    "check": CHANNEL_FLAGS | {"--num-classes", "--classes", "--json"},
+    "check": CHANNEL_FLAGS | NETWORK_FLAGS | {"--num-classes", "--classes", "--json", "--output", "--fix"},
+    "convert": {
+        "--classes",
+        "--num-classes",
+        "--images",
+        "--masks",
+        "--attribute",
+        "--validation-share",
+        "--seed",
+        "--json",
+    },
+    "describe": NETWORK_FLAGS | {"--num-classes", "--aux-loss-weight", "--json"},
     "evaluate": CHANNEL_FLAGS | MACHINE_FLAGS | {"--split", "--output", "--tile", "--json"},
     "score": {"--output", "--num-classes", "--classes", "--json"},
-    "predict": MACHINE_FLAGS | {"--output", "--overlay", "--probabilities", "--tile", "--json"},
+    "predict": MACHINE_FLAGS | {"--output", "--overlay", "--as-source", "--probabilities", "--tile", "--json"},
     "train": CHANNEL_FLAGS | {"--output", "--config", "--resume", "--classes", "--device", "--quiet", "--json"},
 }
 
@@ -30,12 +42,14 @@ def flags_of(verb):
     arguments = {
         "demo": [],
         "check": ["d"],
+        "convert": ["voc", "s", "d"],
+        "describe": [],
         "evaluate": ["m", "d"],
         "score": ["t", "p"],
         "predict": ["m", "i", "--output", "o"],
         "train": ["d", "--output", "o"],
     }[verb]
-    return set(cli._parse([verb, *arguments]).flags)
+    return set(parser.parse([verb, *arguments]).flags)
 
 
 @pytest.mark.parametrize("verb", sorted(FLAGS))
@@ -56,8 +70,9 @@ def test_every_verb_has_help_with_an_example(verb, run):
 
 
 def test_every_setting_reaches_settings_from_its_flag():
-    options = cli._parse(["train", "d", "--output", "o", "--epochs", "3", "--no-pretrained", "--class-weights", "1,2"])
-    assert cli._settings(options) == {"epochs": "3", "pretrained": False, "class_weights": "1,2"}
+    arguments = ["d", "--output", "o", "--epochs", "3", "--no-pretrained", "--class-weights", "1,2"]
+    options = parser.parse(["train", *arguments])
+    assert verbs._settings(options) == {"epochs": "3", "pretrained": False, "class_weights": "1,2"}
 
 
 def test_the_version_is_that_of_the_package(run):
@@ -70,7 +85,7 @@ def test_an_interrupt_exits_with_3(run, monkeypatch):
     def interrupted(_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "check", interrupted)
+    monkeypatch.setattr(parser, "check", interrupted)
     interrupted.__name__ = "check"
     code, _out, err = run("check", "d")
     assert code == 3
@@ -82,7 +97,7 @@ def test_a_full_disk_is_one_line(run, monkeypatch):
         raise OSError(28, "No space left on device", "run/log.txt")
 
     full.__name__ = "check"
-    monkeypatch.setattr(cli, "check", full)
+    monkeypatch.setattr(parser, "check", full)
     code, _out, err = run("check", "d")
     assert code == 1
     assert (
@@ -93,4 +108,4 @@ def test_a_full_disk_is_one_line(run, monkeypatch):
 
 def test_flags_know_no_abbreviations():
     with pytest.raises(Exception, match="--output"):
-        cli._parse(["train", "d", "--out", "o"])
+        parser.parse(["train", "d", "--out", "o"])

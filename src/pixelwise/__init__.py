@@ -3,14 +3,35 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pixelwise.api import check, evaluate, load, predict, score, train
+    from pixelwise.api.datasets import check, convert, fact_sheet, repair
+    from pixelwise.api.models import describe, evaluate, load, predict, score, train
     from pixelwise.errors import PixelwiseError
     from pixelwise.labels import LabelTable
     from pixelwise.settings import Settings
 
-__all__ = ["LabelTable", "PixelwiseError", "Settings", "check", "evaluate", "load", "predict", "score", "train"]
+_HOMES = {
+    "LabelTable": "labels",
+    "PixelwiseError": "errors",
+    "Settings": "settings",
+    **dict.fromkeys(("check", "convert", "fact_sheet", "repair"), "api.datasets"),
+    **dict.fromkeys(("describe", "evaluate", "load", "predict", "score", "train"), "api.models"),
+}
 
-_HOMES = {"LabelTable": "labels", "PixelwiseError": "errors", "Settings": "settings"}
+__all__ = [
+    "LabelTable",
+    "PixelwiseError",
+    "Settings",
+    "check",
+    "convert",
+    "describe",
+    "evaluate",
+    "fact_sheet",
+    "load",
+    "predict",
+    "repair",
+    "score",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,4 +40,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'pixelwise' has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(f"pixelwise.{_HOMES.get(name, 'api')}"), name)
+    return getattr(importlib.import_module(f"pixelwise.{_HOMES[name]}"), name)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pixelwise import api
+import pixelwise
 from pixelwise.data.synthetic import draw_dataset
 from pixelwise.errors import SettingsError
 from pixelwise.inference.render import error_map, mask_image, panel, save_png
@@ -44,22 +44,22 @@ def run_demo(output: str, *, device: str | None = None, precision: str | None = 
     draw_dataset(data, num_train=300, num_validation=40, num_test=20, size=SIZE, seed=0)
 
     _say("2  Checking every file", f"pixelwise check {data}")
-    print(api.check(data).text())
+    print(pixelwise.check(data).text())
 
     flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in SETTINGS.items() if name != "pretrained")
     _say("3  Training", f"pixelwise train {data} --output {run} --no-pretrained {flags}")
-    api.train(data, output=run, device=device, precision=precision, **SETTINGS)
+    pixelwise.train(data, output=run, device=device, precision=precision, **SETTINGS)
 
     _say(
         "4  Evaluating on images it has never seen",
         f"pixelwise evaluate {run} {data} --split test --output {folder}",
     )
-    scores = api.evaluate(run, data, split="test", device=device, precision=precision)
+    scores = pixelwise.evaluate(run, data, split="test", device=device, precision=precision)
     write_scores(scores, folder)
     print(scores.table())
 
     _say("5  Predicting", f"pixelwise predict {run} {data / 'test'} --output {masks}")
-    print(api.predict(run, data / "test", output=masks, device=device, precision=precision).text())
+    print(pixelwise.predict(run, data / "test", output=masks, device=device, precision=precision).text())
 
     picture = folder / "demo.png"
     save_png(picture, _picture(data, masks))

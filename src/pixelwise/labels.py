@@ -16,6 +16,8 @@ IGNORE = 255
 MAX_CLASSES = 254
 
 Color = tuple[int, int, int]
+SourceValue = int | Color
+"""What a class was in the masks that people gave: a number or a colour."""
 
 # Okabe and Ito's colours, which colour-blind readers tell apart (https://jfly.uni-koeln.de/color/).
 _FIRST_COLORS: tuple[Color, ...] = (
@@ -28,10 +30,16 @@ _SIDES = {"left": "right", "right": "left"}
 
 @dataclass(frozen=True, slots=True)
 class LabelTable:
-    """Class `i` is called `names[i]` and drawn in `colors[i]` (RGB, 0 to 255)."""
+    """Class `i` is called `names[i]` and drawn in `colors[i]` (RGB, 0 to 255).
+
+    Where masks were repaired or converted, `sources[i]` are the values that became class `i` and `ignored` those
+    that became IGNORE; both are empty when nothing was changed.
+    """
 
     names: tuple[str, ...]
     colors: tuple[Color, ...]
+    sources: tuple[tuple[SourceValue, ...], ...] = ()
+    ignored: tuple[SourceValue, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -46,15 +54,27 @@ class LabelTable:
         return cls.named([f"class {i}" for i in range(num_classes)])
 
     @classmethod
-    def named(cls, names: Sequence[str], colors: Mapping[int, Color] | None = None) -> Self:
+    def named(
+        cls,
+        names: Sequence[str],
+        colors: Mapping[int, Color] | None = None,
+        *,
+        sources: Mapping[int, Sequence[SourceValue]] | None = None,
+        ignored: Sequence[SourceValue] = (),
+    ) -> Self:
         """A table with the colours given and well separated ones for the rest."""
         given = colors or {}
-        chosen = tuple(given.get(i) or _default_color(i, name) for i, name in enumerate(names))
-        return cls(tuple(names), chosen)
+        chosen = tuple(given[i] if i in given else _default_color(i, name) for i, name in enumerate(names))
+        values = tuple(tuple(sources.get(i, ())) for i in range(len(names))) if sources else ()
+        return cls(tuple(names), chosen, values, tuple(ignored))
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read `classes.json`: `{"0": "sky"}` or `[{"id": 0, "name": "sky", "color": "#87ceeb"}]`."""
+        """Read `classes.json`: `{"0": "sky"}` or `[{"id": 0, "name": "sky", "color": "#87ceeb"}]`.
+
+        The list may say what a class is in the masks as people have them: `"source": 7`, `"#87ceeb"` or a list of
+        these. An entry of id 255 names what is ignored.
+        """
         try:
             content = json.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError) as error:
@@ -67,7 +87,17 @@ class LabelTable:
     @classmethod
     def from_json(cls, content: Any, *, source: str) -> Self:
         """Build a table from parsed JSON in either of the two forms; `source` is named in errors."""
-        names, colors = _names_and_colors(content, source)
+        entries = _entries(content, source)
+        names = {i: entry["name"].strip() for i, entry in entries.items() if i != IGNORE}
+        colors = {
+            i: _color(entry["color"], f"{source}: class {i}")
+            for i, entry in entries.items()
+            if entry.get("color") is not None
+        }
+        sources = {
+            i: _sources(entry["source"], f"{source}: class {i}") for i, entry in entries.items() if "source" in entry
+        }
+        ignored = sources.pop(IGNORE, None) or [color for i, color in colors.items() if i == IGNORE]
         ids = sorted(names)
         if not 2 <= len(ids) <= MAX_CLASSES or ids != list(range(len(ids))):
             raise DataError(
@@ -78,14 +108,20 @@ class LabelTable:
         twice = sorted({name for name in ordered if ordered.count(name) > 1})
         if twice:
             raise DataError(f"{source}: the name {twice[0]!r} stands for several classes. Give each its own name.")
-        return cls.named(ordered, colors)
+        return cls.named(ordered, colors, sources=sources, ignored=ignored)
 
     def to_json(self) -> list[dict[str, Any]]:
         """The list form, as bundles store it."""
-        return [
-            {"id": i, "name": name, "color": "#{:02x}{:02x}{:02x}".format(*color)}
+        entries: list[dict[str, Any]] = [
+            {"id": i, "name": name, "color": hex_color(color)}
             for i, (name, color) in enumerate(zip(self.names, self.colors, strict=True))
         ]
+        for entry, values in zip(entries, self.sources, strict=False):
+            if values:
+                entry["source"] = _source_json(values)
+        if self.ignored:
+            entries.append({"id": IGNORE, "name": "ignored", "source": _source_json(self.ignored)})
+        return entries
 
     def palette(self) -> bytes:
         """768 bytes of RGB for a palette PNG; ignored pixels are white, unused values grey."""
@@ -106,28 +142,31 @@ def _other_side(name: str) -> str | None:
     return None if other == name.casefold() else other
 
 
-def _names_and_colors(content: Any, source: str) -> tuple[dict[int, str], dict[int, Color]]:
+def hex_color(color: Color) -> str:
+    """A colour as "#rrggbb"."""
+    return "#{:02x}{:02x}{:02x}".format(*color)
+
+
+def _entries(content: Any, source: str) -> dict[int, Mapping[str, Any]]:
+    """{class id: entry} of either form, every entry with a name."""
     if isinstance(content, dict):
-        entries = [{"id": key, "name": value} for key, value in content.items()]
+        listed = [{"id": key, "name": value} for key, value in content.items()]
     elif isinstance(content, list) and all(isinstance(entry, dict) for entry in content):
-        entries = content
+        listed = content
     else:
         raise DataError(
             f"{source}: found {type(content).__name__}, expected an object of id and name or a list of "
             'objects such as {"id": 0, "name": "sky", "color": "#87ceeb"}.'
         )
-    names: dict[int, str] = {}
-    colors: dict[int, Color] = {}
-    for entry in entries:
+    entries: dict[int, Mapping[str, Any]] = {}
+    for entry in listed:
         class_id = _class_id(entry, source)
-        if class_id in names:
+        if class_id in entries:
             raise DataError(f"{source}: class id {class_id} is listed twice. List each class once.")
         if not isinstance(entry.get("name"), str) or not entry["name"].strip():
             raise DataError(f"{source}: class {class_id} has the name {entry.get('name')!r}, expected a text.")
-        names[class_id] = entry["name"].strip()
-        if entry.get("color") is not None:
-            colors[class_id] = _color(entry["color"], f"{source}: class {class_id}")
-    return names, colors
+        entries[class_id] = entry
+    return entries
 
 
 def _class_id(entry: Mapping[str, Any], source: str) -> int:
@@ -147,6 +186,25 @@ def _color(value: Any, where: str) -> Color:
     except ValueError:
         raise DataError(f'{where} has the color {value!r}, expected "#rrggbb" or [red, green, blue].') from None
     return (red, green, blue)
+
+
+def _sources(value: Any, where: str) -> list[SourceValue]:
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(_is_source(entry) for entry in values):
+        raise DataError(
+            f'{where} has the source {value!r}, expected a value of the masks (0 to 65535), a colour "#rrggbb" or a '
+            "list of these."
+        )
+    return [entry if isinstance(entry, int) else _color(entry, where) for entry in values]
+
+
+def _is_source(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 65535)
+
+
+def _source_json(values: Sequence[SourceValue]) -> Any:
+    written = [value if isinstance(value, int) else hex_color(value) for value in values]
+    return written[0] if len(written) == 1 else written
 
 
 def _default_color(class_id: int, name: str) -> Color:

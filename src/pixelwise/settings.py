@@ -179,6 +179,11 @@ class Settings:
             raise SettingsError(f"{path}: found {type(content).__name__}, expected names and values of settings.")
         return cls.of({**content, **(overrides or {})}, source=str(path))
 
+    @classmethod
+    def chosen(cls, config: Path | str | None, given: Mapping[str, Any]) -> Self:
+        """The settings of the file `config`, if any; those `given` win over it."""
+        return cls.of(given) if config is None else cls.read(Path(config), given)
+
     def changed(self, **values: Any) -> Self:
         """A copy with some values replaced; unknown names are refused as in `of`."""
         return self.of({**self.to_json(), **values})

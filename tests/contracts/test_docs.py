@@ -26,10 +26,10 @@ def test_links_between_documents_lead_somewhere():
 
 
 def test_the_readme_shows_only_commands_and_flags_that_exist():
-    from pixelwise import cli
+    from pixelwise.cli.parser import parse
 
     text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
     commands = re.findall(r"^pixelwise ((?!sagemaker)\w+ .*)$", text, flags=re.MULTILINE)
     assert len(commands) >= 5
     for command in commands:
-        cli._parse(command.split("#")[0].split())
+        parse(command.split("#")[0].split())

@@ -31,7 +31,7 @@ def test_images_and_masks_pair_by_stem_sorted_by_name(tmp_path):
     pairs, faults = find(tmp_path)
     images, masks = tmp_path / "train", tmp_path / "train_annotation"
     assert faults == []
-    assert pairs == [
+    assert list(pairs) == [
         Pair("a", images / "a.tiff", masks / "a.png"),
         Pair("b", images / "b.JPG", masks / "b.PNG"),
         Pair("c.d", images / "c.d.webp", masks / "c.d.png"),
@@ -49,9 +49,9 @@ def test_subfolders_pair_by_their_path(tmp_path):
 def test_a_nested_annotation_folder_is_passed_over(tmp_path):
     # An S3 prefix "train" also downloads "train_annotation" into the channel's folder.
     make_files(tmp_path, "train/a.jpg", "train/train_annotation/a.png", "train_annotation/a.png")
-    pairs, faults = find(tmp_path)
+    pairs, (finding,) = find(tmp_path)
     assert [pair.name for pair in pairs] == ["a"]
-    assert faults == []
+    assert (finding.code, finding.severity) == ("nested-annotations", "warning")
 
 
 def test_manifests_notes_and_hidden_files_are_tolerated(tmp_path):
@@ -73,9 +73,9 @@ def test_unmatched_files_are_found_both_ways(tmp_path):
     make_files(tmp_path, "train/a.jpg", "train/b.jpg", "train_annotation/b.png", "train_annotation/c.png")
     pairs, faults = find(tmp_path)
     assert [pair.name for pair in pairs] == ["b"]
-    assert [(fault.file.name, fault.kind) for fault in faults] == [
-        ("a.jpg", "image without mask"),
-        ("c.png", "mask without image"),
+    assert [(fault.file.name, fault.code) for fault in faults] == [
+        ("a.jpg", "image-without-mask"),
+        ("c.png", "mask-without-image"),
     ]
 
 
@@ -89,7 +89,7 @@ def test_an_unmatched_file_is_told_its_likely_partner(tmp_path):
 def test_two_images_of_one_stem_are_a_fault(tmp_path):
     make_files(tmp_path, "train/a.jpg", "train/a.png", "train_annotation/a.png")
     (fault,) = find(tmp_path)[1]
-    assert fault.kind == "two files of one name"
+    assert fault.code == "duplicate-stem"
     assert fault.file.name == "a.png"
     assert "a.jpg" in fault.found
 
@@ -98,7 +98,7 @@ def test_an_empty_folder_is_one_fault_and_not_one_per_mask(tmp_path):
     make_files(tmp_path, "train_annotation/a.png", "train_annotation/b.png")
     (tmp_path / "train").mkdir()
     (fault,) = find(tmp_path)[1]
-    assert (fault.file, fault.kind) == (tmp_path / "train", "empty channel")
+    assert (fault.file, fault.code) == (tmp_path / "train", "empty-channel")
 
 
 def test_a_link_that_leads_back_up_ends(tmp_path):

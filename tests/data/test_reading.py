@@ -164,7 +164,10 @@ def test_masks_of_a_wrong_type_are_refused(tmp_path, mode, suffix, found):
 
 def test_ids_out_of_range_are_refused_with_their_pixel_counts(tmp_path):
     path = save_mask(tmp_path / "m.png", np.array([[0, 3, 3], [255, 7, 1]], dtype=np.uint8))
-    with pytest.raises(DataError, match=r"m\.png: has the values 3 \(2 px\), 7 \(1 px\)\. Expected 0 to 2 or 255"):
+    with pytest.raises(
+        DataError,
+        match=r"m\.png: has the values 3 \(2 px\), 7 \(1 px\), from column 1, row 0 on\. Expected 0 to 2 or 255",
+    ):
         read_mask(path, LABELS)
 
 

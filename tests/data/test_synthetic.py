@@ -21,8 +21,8 @@ def test_a_drawn_dataset_is_sound_and_has_all_classes(tmp_path):
     assert (report.faults, report.warnings) == ((), ())
     assert {split: len(pairs) for split, pairs in report.pairs.items()} == {"train": 6, "validation": 3, "test": 2}
     assert report.labels == LABELS
-    assert report.facts["train"].sizes == {SIZE: 6}
-    shares = np.array(report.facts["train"].pixels) / (6 * SIZE[0] * SIZE[1])
+    assert report.splits["train"].sizes.counts == {SIZE: 6}
+    shares = np.array(report.splits["train"].balance.pixels) / (6 * SIZE[0] * SIZE[1])
     assert shares.min() > 0.03
 
 

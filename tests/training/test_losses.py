@@ -9,7 +9,6 @@ from pixelwise.settings import Settings
 from pixelwise.training.losses import (
     LOSSES,
     build_criterion,
-    class_weights,
     cross_entropy,
     dice,
     focal,
@@ -124,23 +123,3 @@ def test_a_sum_of_losses_is_the_sum_of_its_weighted_terms():
     criterion = build_criterion(Settings(loss="cross_entropy+0.5*dice"), None)
     expected = cross_entropy(logits, class_ids, None) + 0.5 * dice(logits, class_ids, None)
     assert criterion(logits, class_ids).item() == pytest.approx(expected.item(), rel=1e-6)
-
-
-def test_median_frequency_weights_by_hand():
-    # Frequencies where present: 80/100, 20/100, 10/50; their median is 0.2. Weights 1/4, 1, 1; the mean over
-    # the 110 pixels is (80/4 + 20 + 10) / 110.
-    weights = class_weights("median_frequency", [80, 20, 10], [100, 100, 50])
-    mean = 50 / 110
-    assert weights.tolist() == pytest.approx([0.25 / mean, 1 / mean, 1 / mean], rel=1e-6)
-
-
-def test_inverse_square_root_weights_by_hand():
-    # Shares 0.64, 0.36: weights 1/0.8, 1/0.6; their mean over the pixels is 0.8 + 0.6. Absent classes keep 1.
-    weights = class_weights("inverse_square_root", [64, 36, 0], [100, 100, 0])
-    assert weights[:2].tolist() == pytest.approx([1 / 0.8 / 1.4, 1 / 0.6 / 1.4], rel=1e-6)
-    assert weights[2].isfinite()
-
-
-def test_weights_that_are_given_are_used_as_given_and_none_means_none():
-    assert class_weights((1.0, 2.0), [5, 5], [10, 10]).tolist() == [1.0, 2.0]
-    assert class_weights("none", [5, 5], [10, 10]) is None

@@ -1,36 +1,55 @@
 """What a check found: faults, warnings and facts, for programs and for people."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pixelwise.data.pairs import Fault, Pair
+from pixelwise.data.findings import CODES, Finding
+from pixelwise.data.pairs import Pairs
+from pixelwise.data.regions import ClassRegions
+from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 
-_SHOWN_PER_KIND = 20
+_SHOWN_PER_CODE = 20
 
 
 @dataclass(frozen=True)
 class SplitFacts:
-    """What a split holds; pixels are those of readable masks."""
+    """What a split holds; pixels and regions are those of readable masks."""
 
-    pairs: tuple[Pair, ...]
-    sizes: dict[tuple[int, int], int]  # {(width, height): images}
-    pixels: tuple[int, ...]  # K numbers
-    pixels_where_present: tuple[int, ...]  # K numbers: labelled pixels of the masks that have the class
-    ignored_pixels: int
+    pairs: Pairs
+    sizes: ImageSizes
+    balance: ClassBalance
+    regions: tuple[ClassRegions, ...]  # K
+    pixel_values: PixelStatistics
+    measured: int  # pairs that regions and pixel values were measured on
 
 
 @dataclass(frozen=True)
 class CheckReport:
     """Everything found; `labels` is the table that training would use."""
 
-    faults: tuple[Fault, ...]
-    warnings: tuple[Fault, ...]
+    findings: tuple[Finding, ...]
     labels: LabelTable
     labels_from: str  # where the number of classes comes from, as a phrase
-    facts: dict[str, SplitFacts]  # by split
+    splits: dict[str, SplitFacts]
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        """What stops training or makes it wrong."""
+        return self._of("fault")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What makes the model worse."""
+        return self._of("warning")
+
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """What is worth knowing."""
+        return self._of("fact")
 
     @property
     def sound(self) -> bool:
@@ -38,9 +57,17 @@ class CheckReport:
         return not self.faults
 
     @property
-    def pairs(self) -> dict[str, tuple[Pair, ...]]:
+    def pairs(self) -> dict[str, Pairs]:
         """The pairs of each split, sorted by name."""
-        return {name: facts.pairs for name, facts in self.facts.items()}
+        return {name: facts.pairs for name, facts in self.splits.items()}
+
+    @property
+    def facts(self) -> dict[str, Facts]:
+        """The numbers of each split."""
+        return {
+            name: Facts(self.labels, each.balance, each.sizes, each.regions, each.pixel_values)
+            for name, each in self.splits.items()
+        }
 
     def require_sound(self) -> None:
         """Raise DataError with the report if there is any fault."""
@@ -51,47 +78,51 @@ class CheckReport:
         """Everything, uncut, as JSON has it."""
         return {
             "sound": self.sound,
-            "faults": [_fault_json(fault) for fault in self.faults],
-            "warnings": [_fault_json(fault) for fault in self.warnings],
+            "faults": [_finding_json(finding) for finding in self.faults],
+            "warnings": [_finding_json(finding) for finding in self.warnings],
+            "notes": [_finding_json(finding) for finding in self.notes],
             "labels": self.labels.to_json(),
             "labels_from": self.labels_from,
-            "splits": {name: _facts_json(facts) for name, facts in self.facts.items()},
+            "splits": {
+                name: {"images": len(each.pairs), "measured": each.measured, **self.facts[name].to_json()}
+                for name, each in self.splits.items()
+            },
         }
 
     def text(self) -> str:
-        """The report for people; of many findings of one kind the first are shown."""
+        """The report for people; of many findings of one code the first are shown."""
         lines = [f"{self.labels.num_classes} classes, from {self.labels_from}."]
-        lines += [f"{name}: {_facts_text(facts)}" for name, facts in self.facts.items()]
-        if self.facts:
-            lines += ["", *_class_lines(self.labels, self.facts)]
-        for title, findings in (("fault", self.faults), ("warning", self.warnings)):
+        lines += [f"{name}: {_facts_text(facts)}" for name, facts in self.splits.items()]
+        if self.splits:
+            lines += ["", *_class_lines(self.labels, self.splits)]
+        for title, findings in (("fault", self.faults), ("warning", self.warnings), ("note", self.notes)):
             if findings:
-                lines += [
-                    "",
-                    f"{len(findings)} {title}{'s' if len(findings) > 1 else ''}",
-                    *_listed(findings),
-                ]
+                count = f"{len(findings)} {title}{'s' if len(findings) > 1 else ''}"
+                lines += ["", count, *_listed(findings)]
         return "\n".join([*lines, "", _verdict(self.faults)])
 
+    def _of(self, severity: str) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.severity == severity)
 
-def _fault_json(fault: Fault) -> dict[str, str]:
-    return {name: str(value) for name, value in fault._asdict().items()}
 
-
-def _facts_json(facts: SplitFacts) -> dict[str, Any]:
+def _finding_json(finding: Finding) -> dict[str, Any]:
     return {
-        "images": len(facts.pairs),
-        "sizes": [{"width": w, "height": h, "images": count} for (w, h), count in facts.sizes.items()],
-        "class_pixels": list(facts.pixels),
-        "ignored_pixels": facts.ignored_pixels,
+        "code": finding.code,
+        "severity": finding.severity,
+        "file": str(finding.file),
+        "other": None if finding.other is None else str(finding.other),
+        "found": finding.found,
+        "expected": finding.expected,
+        "remedy": finding.remedy,
+        "place": finding.place,
     }
 
 
 def _facts_text(facts: SplitFacts) -> str:
-    sizes = [f"{width} x {height}" for width, height in facts.sizes]
-    shown = f"{sizes[0]} px" if len(sizes) == 1 else f"{len(sizes)} sizes, most often {sizes[0]} px" if sizes else ""
-    pixels = sum(facts.pixels) + facts.ignored_pixels
-    ignored = f", {facts.ignored_pixels / pixels:.1%} ignored" if pixels else ""
+    sizes = [f"{width} x {height}" for (width, height), _ in facts.sizes.most_frequent(1)]
+    different = len(facts.sizes.counts)
+    shown = f"{sizes[0]} px" if different == 1 else f"{different} sizes, most often {sizes[0]} px" if sizes else ""
+    ignored = "" if math.isnan(facts.balance.ignored_share) else f", {facts.balance.ignored_share:.1%} ignored"
     return f"{len(facts.pairs)} images{', ' if shown else ''}{shown}{ignored}"
 
 
@@ -100,25 +131,27 @@ def _class_lines(labels: LabelTable, splits: Mapping[str, SplitFacts]) -> list[s
     width = max(map(len, labels.names))
     lines = [f"{'class':>5}  {'':{width}}" + "".join(f"{name:>12}" for name in splits)]
     for i, name in enumerate(labels.names):
-        shares = [facts.pixels[i] / max(1, sum(facts.pixels)) for facts in splits.values()]
-        lines.append(f"{i:>5}  {name:{width}}" + "".join(f"{share:>12.2%}" for share in shares))
+        shares = [each.balance.pixel_shares[i] for each in splits.values()]
+        shown = ("-" if math.isnan(share) else f"{share:.2%}" for share in shares)
+        lines.append(f"{i:>5}  {name:{width}}" + "".join(f"{share:>12}" for share in shown))
     return lines
 
 
-def _listed(findings: Iterable[Fault]) -> list[str]:
-    kinds: dict[str, list[Fault]] = {}
+def _listed(findings: Iterable[Finding]) -> list[str]:
+    """Findings by code: what the code means, then each file."""
+    by_code: dict[str, list[Finding]] = {}
     for finding in findings:
-        kinds.setdefault(finding.kind, []).append(finding)
+        by_code.setdefault(finding.code, []).append(finding)
     lines = []
-    for kind, members in kinds.items():
-        lines.append(f"{kind}: {len(members)}")
-        lines += [f"  {finding}" for finding in members[:_SHOWN_PER_KIND]]
-        if len(members) > _SHOWN_PER_KIND:
-            lines.append(f"  ... and {len(members) - _SHOWN_PER_KIND} more of this kind")
+    for code, members in by_code.items():
+        lines.append(f"{code} ({CODES[code].meaning}): {len(members)}")
+        lines += [f"  {finding}" for finding in members[:_SHOWN_PER_CODE]]
+        if len(members) > _SHOWN_PER_CODE:
+            lines.append(f"  ... and {len(members) - _SHOWN_PER_CODE} more of this code")
     return lines
 
 
-def _verdict(faults: tuple[Fault, ...]) -> str:
+def _verdict(faults: tuple[Finding, ...]) -> str:
     if not faults:
         return "The dataset is sound."
     return f"Training cannot start: correct the {len(faults)} fault{'s' if len(faults) > 1 else ''} above first."

@@ -3,13 +3,18 @@
 import bisect
 import difflib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
+from pixelwise.data.findings import Finding
+from pixelwise.data.label_map import LabelMap, find_label_maps
+from pixelwise.data.listing import Listing
+from pixelwise.data.manifest import read_manifest
 from pixelwise.errors import DataError, SettingsError
+from pixelwise.labels import LabelTable
 from pixelwise.values import unknown_name
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
@@ -18,9 +23,6 @@ CHANNELS = tuple(name for split in SPLITS for name in (split, f"{split}_annotati
 
 # A mask of another type is matched too, so that the fault is its type and not a missing mask.
 _MASK_SUFFIXES = IMAGE_SUFFIXES | {".gif"}
-# Manifests, label maps and notes lie among images in real datasets; they are nobody's fault.
-_TOLERATED_SUFFIXES = frozenset({".json", ".manifest", ".txt", ".md"})
-_FORMATS = "JPEG, PNG, WebP, BMP or TIFF"
 
 
 class Pair(NamedTuple):
@@ -29,38 +31,63 @@ class Pair(NamedTuple):
     name: str
     image: Path
     mask: Path | None
+    label_map: LabelMap | None = None  # what the mask's values mean; None: they are class ids
 
 
-class Fault(NamedTuple):
-    """One finding: which file, what was found, what was expected, what to do."""
+class Pairs(Sequence[Pair]):
+    """The pairs of a split, made when asked for: only two short texts are kept of each."""
 
-    file: Path
-    found: str
-    expected: str
-    remedy: str
-    kind: str
-    severity: str = "fault"  # "fault" stops training, "warning" does not
+    def __init__(
+        self,
+        images: Path,
+        masks: Path | None,
+        files: Sequence[tuple[str, str]],
+        label_map: LabelMap | None = None,
+        *,
+        labels: LabelTable | None = None,
+    ) -> None:
+        """`files` are the paths of images and masks below the two folders, in order."""
+        self._images, self._masks, self._files, self._label_map = images, masks, files, label_map
+        self.labels = labels  # the classes, where a manifest names them
 
-    def __str__(self) -> str:
-        """The finding as one line."""
-        return f"{self.file}: {self.found}. Expected {self.expected}. {self.remedy}"
+    def __len__(self) -> int:
+        return len(self._files)
 
-
-class FileFault(DataError):
-    """A file that cannot be used; `fault` has the parts of the message."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(str(fault))
-        self.fault = fault
+    @overload
+    def __getitem__(self, i: int) -> Pair: ...
+    @overload
+    def __getitem__(self, i: slice) -> "Pairs": ...
+    def __getitem__(self, i: int | slice) -> "Pair | Pairs":
+        if isinstance(i, slice):
+            return Pairs(self._images, self._masks, self._files[i], self._label_map)
+        image, mask = self._files[i]
+        path = None if self._masks is None else self._masks / mask
+        return Pair(os.path.splitext(image)[0], self._images / image, path, self._label_map)
 
 
 @dataclass(frozen=True)
 class Split:
-    """One part of a dataset; `masks` is None for images that nobody labelled."""
+    """One part of a dataset; `masks` is None for images that nobody labelled and for a manifest."""
 
     name: str
-    images: Path
+    images: Path  # a folder, or a manifest that lists images and masks
     masks: Path | None
+    label_map: LabelMap | None = None
+
+    @property
+    def is_manifest(self) -> bool:
+        """Whether images and masks are listed in a file."""
+        return self.images.is_file()
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether there is a truth."""
+        return self.masks is not None or self.is_manifest
+
+    @property
+    def truth(self) -> Path:
+        """Where the masks come from, as findings about all of them name it."""
+        return self.masks or self.images
 
 
 @dataclass(frozen=True)
@@ -69,6 +96,7 @@ class Dataset:
 
     splits: dict[str, Split]
     classes_file: Path | None
+    root: Path | None = None
 
 
 def open_dataset(
@@ -80,7 +108,8 @@ def open_dataset(
 ) -> Dataset:
     """Find the folders of a dataset below `root`; `channels` (by name: train, train_annotation, ...) win over it.
 
-    `required` names the channels that must exist; by default all of train and validation.
+    `required` names the channels that must exist; by default all of train and validation. The channels of images
+    may be manifests (`train.manifest`, JSON Lines as Ground Truth writes them), which list the masks too.
 
     Raises:
         DataError: a folder is missing or is a file; the message says what was found in its place.
@@ -88,37 +117,53 @@ def open_dataset(
     """
     folders = _channel_folders(root, channels or {})
     for name in required:
-        if folders[name] is None:
+        images = folders[name.removesuffix("_annotation")]
+        if folders[name] is None and not (images is not None and images.is_file()):
             raise DataError(_missing(root, name))
+    label_maps = {} if root is None else find_label_maps(root)
     splits = {}
     for split in SPLITS:
         images, masks = folders[split], folders[f"{split}_annotation"]
         if images is not None:
-            splits[split] = Split(split, images, masks)
+            label_map = LabelMap.read(label_maps[split]) if split in label_maps else None
+            splits[split] = Split(split, images, None if images.is_file() else masks, label_map)
         elif masks is not None:
             raise DataError(f"{masks}: has masks but there is no folder {split!r} with their images. Give both.")
-    return Dataset(splits, classes_file or _existing(root, "classes.json"))
+    return Dataset(splits, classes_file or _existing(root, "classes.json"), root)
 
 
-def find_pairs(images: Path, masks: Path | None) -> tuple[list[Pair], list[Fault]]:
+def find_pairs(
+    images: Path, masks: Path | None, *, label_map: LabelMap | None = None, root: Path | None = None
+) -> tuple[Pairs, list[Finding]]:
     """Pairs by equal path without suffix, sorted by name, and what is wrong with the rest.
 
-    Subfolders are searched; nested `*_annotation` folders (an S3 prefix `train` also brings
-    `train_annotation`) and hidden files are passed over.
+    `images` is a folder or a manifest; `root` is the folder that links should not lead out of.
     """
-    faults: list[Fault] = []
-    image_files = _by_name(images, IMAGE_SUFFIXES, faults)
-    if not image_files:
-        faults.append(_empty(images))
+    if images.is_file():
+        return _listed_pairs(images, label_map)
+    image_listing = Listing.of(images, IMAGE_SUFFIXES, root=root or images)
+    image_files, findings = image_listing.files, image_listing.findings
     if masks is None:
-        return [Pair(name, path, None) for name, path in sorted(image_files.items())], faults
-    mask_files = _by_name(masks, _MASK_SUFFIXES, faults)
-    if not mask_files:
-        faults.append(_empty(masks))
-    both = sorted(image_files.keys() & mask_files.keys())
+        return Pairs(images, None, [(image_files[name], "") for name in sorted(image_files)]), findings
+    mask_listing = Listing.of(masks, _MASK_SUFFIXES, root=root or masks)
+    mask_files = mask_listing.files
+    findings += mask_listing.findings
     if image_files and mask_files:
-        faults += _unmatched(image_files, mask_files)
-    return [Pair(name, image_files[name], mask_files[name]) for name in both], faults
+        findings += _unmatched(image_listing, mask_listing)
+    both = sorted(image_files.keys() & mask_files.keys())
+    return Pairs(images, masks, [(image_files[name], mask_files[name]) for name in both], label_map), findings
+
+
+def _listed_pairs(path: Path, label_map: LabelMap | None) -> tuple[Pairs, list[Finding]]:
+    """The pairs of a manifest, in its order."""
+    manifest = read_manifest(path)
+    folder = path.parent
+    files = []
+    for image, mask in manifest.lines:
+        below = image.relative_to(folder) if image.is_relative_to(folder) else image
+        files.append((str(below), "" if mask is None else str(mask)))
+    masks = None if manifest.attribute is None else folder
+    return Pairs(folder, masks, files, label_map, labels=manifest.labels), list(manifest.findings)
 
 
 def _channel_folders(root: Path | None, given: Mapping[str, Path | None]) -> dict[str, Path | None]:
@@ -127,15 +172,20 @@ def _channel_folders(root: Path | None, given: Mapping[str, Path | None]) -> dic
             raise SettingsError(unknown_name(name, CHANNELS, "channel"))
     if root is not None:
         _require_folder(root, "a dataset folder")
-    folders = {name: given.get(name) or _existing(root, name) for name in CHANNELS}
+    folders = {name: given.get(name) or _existing(root, name, f"{name}.manifest") for name in CHANNELS}
     for name, folder in folders.items():
-        if folder is not None:
+        if folder is not None and not _is_manifest(folder, name):
             _require_folder(folder, f"the folder of channel {name!r}")
     return folders
 
 
-def _existing(root: Path | None, name: str) -> Path | None:
-    return root / name if root is not None and (root / name).exists() else None
+def _existing(root: Path | None, *names: str) -> Path | None:
+    """The first of `names` that is below `root`."""
+    return next((root / name for name in names if (root / name).exists()), None) if root is not None else None
+
+
+def _is_manifest(path: Path, channel: str) -> bool:
+    return channel in SPLITS and path.suffix.lower() in (".manifest", ".jsonl") and path.is_file()
 
 
 def _require_folder(path: Path, what: str) -> None:
@@ -179,59 +229,41 @@ def _subfolders(folder: Path) -> list[str]:
         return []
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Every visible file below `folder`; links are followed once."""
-    seen = set()
-    for parent, subfolders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(parent)
-        if real in seen:  # a link that leads back up
-            subfolders.clear()
-            continue
-        seen.add(real)
-        subfolders[:] = sorted(s for s in subfolders if s[0] != "." and not s.endswith("_annotation"))
-        yield from (Path(parent, name) for name in sorted(names) if name[0] != ".")
-
-
-def _by_name(folder: Path, suffixes: frozenset[str], faults: list[Fault]) -> dict[str, Path]:
-    """{path without suffix: file}; files of one name and of unknown types are added to `faults`."""
-    files: dict[str, Path] = {}
-    for path in _files(folder):
-        suffix = path.suffix.lower()
-        if suffix not in suffixes:
-            if suffix not in _TOLERATED_SUFFIXES:
-                faults.append(_unknown(path))
-            continue
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        if name in files:
-            faults.append(_twice(path, files[name]))
-        else:
-            files[name] = path
-    return files
-
-
-def _unmatched(images: dict[str, Path], masks: dict[str, Path]) -> list[Fault]:
-    lone_images, lone_masks = sorted(images.keys() - masks.keys()), sorted(masks.keys() - images.keys())
-    faults = [
-        Fault(
-            images[name], "has no mask", f"a mask named {name}.png",
-            _nearest(name, lone_masks, "mask") or "Add the mask or remove the image.", "image without mask",
+def _unmatched(images: Listing, masks: Listing) -> list[Finding]:
+    lone_images = _Lone(images.files.keys() - masks.files.keys())
+    lone_masks = _Lone(masks.files.keys() - images.files.keys())
+    findings = [
+        Finding(
+            images.folder / images.files[name], "has no mask", f"a mask named {name}.png",
+            _partner(name, lone_masks, "mask") or "Add the mask or remove the image.", "image-without-mask",
         )
-        for name in lone_images
+        for name in lone_images.names
     ]  # fmt: skip
-    faults += [
-        Fault(
-            masks[name], "has no image", f"an image named {name}.jpg, .png, ...",
-            _nearest(name, lone_images, "image") or "Add the image or remove the mask.", "mask without image",
+    findings += [
+        Finding(
+            masks.folder / masks.files[name], "has no image", f"an image named {name}.jpg, .png, ...",
+            _partner(name, lone_images, "image") or "Add the image or remove the mask.", "mask-without-image",
         )
-        for name in lone_masks
+        for name in lone_masks.names
     ]  # fmt: skip
-    return faults
+    return findings
 
 
-def _nearest(name: str, others: Sequence[str], what: str) -> str | None:
-    """A remedy that names the unmatched file with the longest common beginning, if it is a likely partner."""
-    place = bisect.bisect(others, name)
-    around = others[max(0, place - 1) : place + 1]
+class _Lone:
+    """Names without a partner, ready to be searched for a likely one."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = sorted(names)
+        self.by_case = {name.casefold(): name for name in self.names}
+
+
+def _partner(name: str, others: _Lone, what: str) -> str | None:
+    """A remedy that names a likely partner: equal but for case, or the longest common beginning."""
+    same = others.by_case.get(name.casefold())
+    if same is not None:
+        return f"The {what} {same!r} differs only in case; rename one of them."
+    place = bisect.bisect(others.names, name)
+    around = others.names[max(0, place - 1) : place + 1]
     best = max(around, key=partial(_shared_beginning, name), default=None)
     if best is None or 2 * _shared_beginning(name, best) < min(len(name), len(best)):
         return None
@@ -241,24 +273,3 @@ def _nearest(name: str, others: Sequence[str], what: str) -> str | None:
 def _shared_beginning(name: str, other: str) -> int:
     differing = (i for i, (a, b) in enumerate(zip(name, other, strict=False)) if a != b)
     return next(differing, min(len(name), len(other)))
-
-
-def _empty(folder: Path) -> Fault:
-    return Fault(
-        folder, "holds no images", f"{_FORMATS} files",
-        "Put the files there or give the right folder.", "empty channel",
-    )  # fmt: skip
-
-
-def _twice(path: Path, other: Path) -> Fault:
-    return Fault(
-        path, f"has the same name as {other.name}", "one file of each name, apart from the suffix",
-        "Remove or rename one of the two.", "two files of one name",
-    )  # fmt: skip
-
-
-def _unknown(path: Path) -> Fault:
-    return Fault(
-        path, f"is of a type ({path.suffix or 'no suffix'}) that is not read", f"{_FORMATS} files",
-        "It is left out; save it in one of these formats if it is needed.", "file of another type", "warning",
-    )  # fmt: skip

@@ -2,7 +2,6 @@
 
 import io
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,16 +9,27 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise.data.pairs import Fault, FileFault, Pair
+from pixelwise.data.findings import FileFault, Finding
+from pixelwise.data.label_map import LabelMap
+from pixelwise.data.pairs import Pair
+from pixelwise.data.refusals import (
+    IMAGE_EXPECTED,
+    MASK_EXPECTED,
+    NO_BYTES,
+    count_ids,
+    unequal_sizes,
+    unknown_ids,
+    unreadable,
+    wrong_mask,
+)
 from pixelwise.errors import DataError
-from pixelwise.labels import IGNORE, LabelTable
+from pixelwise.labels import LabelTable
 
 MAX_PIXELS = 500_000_000
 """Larger images are refused as a whole (2 GB decoded); cut them into tiles."""
 
-_MASK_EXPECTED = "an 8-bit PNG of one channel whose values are class ids"
-_IMAGE_EXPECTED = "a complete JPEG, PNG, WebP, BMP or TIFF image"
 _EXIF_ORIENTATION = 0x0112
+_SMALL = (34, 34)  # two pixels for each cell of a fingerprint
 _TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -53,19 +63,23 @@ def read_image(source: Path | bytes | Image.Image) -> Image.Image:
         image.load()
         return upright(to_rgb(image), orientation(image))
     except Exception as error:  # a decoder meets broken data with OSError, SyntaxError, struct.error ...
-        raise FileFault(unreadable(name, error, _IMAGE_EXPECTED)) from None
+        raise FileFault(unreadable(name, error, IMAGE_EXPECTED)) from None
 
 
-def read_mask(path: Path, labels: LabelTable) -> Image.Image:
+def read_mask(path: Path, labels: LabelTable, label_map: LabelMap | None = None) -> Image.Image:
     """A mode "L" image of class ids, 0..K-1 or IGNORE; palette masks give their indices.
+
+    `label_map` says what the file's values mean; without one they are class ids.
 
     Raises:
         DataError: the file is broken, not an 8-bit one-channel PNG or holds ids that `labels` lacks.
     """
     mask = decode_mask(path)
-    fault = unknown_ids(path, count_ids(mask), labels.num_classes)
-    if fault is not None:
-        raise FileFault(fault)
+    if label_map is not None:
+        mask = label_map.resolved(labels.num_classes).apply(mask)
+    finding = unknown_ids(path, mask, count_ids(mask), labels.num_classes)
+    if finding is not None:
+        raise FileFault(finding)
     return mask
 
 
@@ -73,9 +87,10 @@ def read_pair(pair: Pair, labels: LabelTable) -> tuple[Image.Image, Image.Image]
     """Image (RGB) and mask ("L", class ids) of equal size."""
     if pair.mask is None:
         raise DataError(f"{pair.image}: has no mask, and one is needed here. Give the folder of masks.")
-    image, mask = read_image(pair.image), read_mask(pair.mask, labels)
+    image, mask = read_image(pair.image), read_mask(pair.mask, labels, pair.label_map)
     if image.size != mask.size:
-        raise FileFault(unequal_sizes(pair, image.size, mask.size))
+        turned = orientation(open_image(pair.image)) > 4
+        raise FileFault(unequal_sizes(pair, image.size, mask.size, turned=turned))
     return image, mask
 
 
@@ -94,22 +109,14 @@ def open_image(source: Path | bytes) -> Image.Image:
     name = source if isinstance(source, Path) else Path("image")
     content = _content(source) if isinstance(source, Path) else source
     if not content:
-        raise FileFault(unreadable(name, "is empty (0 bytes)", _IMAGE_EXPECTED))
+        raise FileFault(unreadable(name, NO_BYTES, IMAGE_EXPECTED))
     try:
         image = _open_any_size(content)
     except Exception as error:  # see read_image
-        raise FileFault(unreadable(name, error, _IMAGE_EXPECTED)) from None
+        raise FileFault(unreadable(name, error, IMAGE_EXPECTED)) from None
     if image.width * image.height > MAX_PIXELS:
-        found = f"is {image.width} x {image.height} px"
-        raise FileFault(
-            Fault(
-                name,
-                found,
-                f"at most {MAX_PIXELS // 10**6} million pixels",
-                "Cut it into tiles.",
-                "too large",
-            )
-        )
+        found, limit = f"is {image.width} x {image.height} px", f"at most {MAX_PIXELS // 10**6} million pixels"
+        raise FileFault(Finding(name, found, limit, "Cut it into tiles.", "decompression-bomb"))
     return image
 
 
@@ -117,11 +124,22 @@ def image_size(path: Path) -> tuple[int, int]:
     """(width, height) of an upright image; the pixels are decoded too, as only that shows truncation."""
     image = open_image(path)
     size = image.size
-    image.draft(None, (1, 1))  # JPEG: an eighth of the resolution costs a third of the time
+    return upright_size(load(image, path, small=True), size)
+
+
+def load(image: Image.Image, path: Path, *, small: bool = False) -> Image.Image:
+    """`image` decoded; a `small` JPEG has an eighth of its sides, takes a third of the time, shows truncation."""
+    if small:
+        image.draft(None, _SMALL)
     try:
         image.load()
     except Exception as error:  # see read_image
-        raise FileFault(unreadable(path, error, _IMAGE_EXPECTED)) from None
+        raise FileFault(unreadable(path, error, IMAGE_EXPECTED)) from None
+    return image
+
+
+def upright_size(image: Image.Image, size: tuple[int, int]) -> tuple[int, int]:
+    """(width, height) that a decoded image of stored `size` has when upright."""
     if image.format == "TIFF":  # Pillow itself turns a TIFF upright while loading
         return image.size
     return size[::-1] if orientation(image) > 4 else size
@@ -129,26 +147,31 @@ def image_size(path: Path) -> tuple[int, int]:
 
 def decode_mask(path: Path) -> Image.Image:
     """A mode "L" image of the values in a mask file, whatever they are."""
+    return mask_values(open_mask(path), path)
+
+
+def open_mask(path: Path) -> Image.Image:
+    """A PNG of one channel and at most 8 bits (mode "L", "P" or "1") whose pixels are not read yet."""
     mask = open_image(path)
     if mask.format != "PNG" or mask.mode not in ("L", "P", "1"):
         raise FileFault(wrong_mask(path, mask))
+    return mask
+
+
+def mask_values(mask: Image.Image, path: Path) -> Image.Image:
+    """The values of an opened mask as mode "L"."""
     # EXIF is left alone: a mask's pixels were drawn where they lie.
     step = _gray_step(mask)
     try:
         mask.load()
     except Exception as error:  # see read_image
-        raise FileFault(unreadable(path, error, _MASK_EXPECTED)) from None
+        raise FileFault(unreadable(path, error, MASK_EXPECTED)) from None
     if mask.mode == "P":
         # The indices are the class ids; convert("L") would go through the palette's colours.
         return Image.frombytes("L", mask.size, mask.tobytes())
     if mask.mode == "1":
         return mask.convert("L").point([0] + [1] * 255)
     return mask if step == 1 else mask.point([value // step for value in range(256)])
-
-
-def count_ids(mask: Image.Image) -> dict[int, int]:
-    """{class id: pixels} of a mode "L" mask, IGNORE included."""
-    return {value: count for value, count in enumerate(mask.histogram()) if count}
 
 
 def orientation(image: Image.Image) -> int:
@@ -174,71 +197,6 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("P", "PA"):
         return image.convert("RGBA").convert("RGB")  # directly, Pillow warns of palettes with transparency
     return image.convert("RGB")
-
-
-def unknown_ids(path: Path, counts: Mapping[int, int], num_classes: int) -> Fault | None:
-    """The fault of a mask with values that are neither a class id nor IGNORE."""
-    unknown = {value: count for value, count in counts.items() if num_classes <= value != IGNORE}
-    if not unknown:
-        return None
-    listed = ", ".join(f"{value} ({count} px)" for value, count in list(unknown.items())[:8])
-    more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
-    return Fault(
-        path, f"has the values {listed}{more}", f"0 to {num_classes - 1} or {IGNORE} (ignored)",
-        "Correct the mask, or num_classes or classes.json if the class exists.", "class id out of range",
-    )  # fmt: skip
-
-
-def unequal_sizes(pair: Pair, image_size: tuple[int, int], mask_size: tuple[int, int]) -> Fault:
-    """The fault of a mask that does not cover its image; sizes are (width, height)."""
-    turned = image_size == mask_size[::-1] and orientation(open_image(pair.image)) > 4
-    how = " when upright by its EXIF orientation" if turned else ""
-    remedy = "Turn the mask as the image is shown, or" if turned else "Export the mask at the image's size, or"
-    return Fault(
-        pair.mask or pair.image,
-        f"is {mask_size[0]} x {mask_size[1]} px but its image {pair.image.name} is "
-        f"{image_size[0]} x {image_size[1]} px{how}",
-        "equal sizes", f"{remedy} remove the pair.", "unequal sizes",
-    )  # fmt: skip
-
-
-def unreadable(path: Path, reason: Exception | str, expected: str) -> Fault:
-    """The fault of a file that does not decode."""
-    if isinstance(reason, Exception):
-        # Pillow's own sentence for unknown content names a buffer, which says nothing to a user.
-        unknown = type(reason).__name__ == "UnidentifiedImageError"
-        reason = "is not an image" if unknown else f"cannot be decoded ({reason})"
-    return Fault(path, reason, expected, "Replace the file or remove the pair.", "unreadable file")
-
-
-def wrong_mask(path: Path, mask: Image.Image) -> Fault:
-    """The fault of a file that holds something other than class ids."""
-    if mask.format in ("JPEG", "WEBP"):
-        found, remedy = f"is a {mask.format}", "Such files change class ids; export the mask again as PNG."
-    elif mask.format != "PNG":
-        found, remedy = f"is a {mask.format}", "Save it as 8-bit PNG of one channel."
-    elif mask.mode.startswith("I"):
-        found, remedy = (
-            "has 16 bits per pixel",
-            "Save the class ids with 8 bits; instance ids are not classes.",
-        )
-    else:
-        found = f"has the channels {'+'.join(mask.getbands())}{_colors(mask)}"
-        remedy = "Replace each colour by its class id, in one channel."
-    return Fault(path, found, _MASK_EXPECTED, remedy, "mask of a wrong type")
-
-
-def _colors(mask: Image.Image) -> str:
-    """The colours of a colour mask if they are few, as people need them to make a table of classes."""
-    try:
-        colors = mask.convert("RGB").getcolors(maxcolors=64)
-    except Exception:  # broken as well; the channels are fault enough
-        return ""
-    if not colors:
-        return ""
-    most = sorted(colors, key=lambda entry: -entry[0])[:8]
-    listed = ", ".join("#{:02x}{:02x}{:02x}".format(*color) for _, color in most if isinstance(color, tuple))
-    return f" and {len(colors)} colours ({listed}{', ...' if len(colors) > 8 else ''})"
 
 
 def _content(path: Path) -> bytes:

@@ -13,7 +13,7 @@ from pixelwise.data.pairs import IMAGE_SUFFIXES
 from pixelwise.data.reading import read_image
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Prediction, Predictor
-from pixelwise.inference.render import overlay, save_png
+from pixelwise.inference.render import overlay, save_png, source_mask
 
 
 @dataclass
@@ -39,16 +39,25 @@ class PredictionReport:
 
 
 def predict_files(
-    predictor: Predictor, inputs: Sequence[str], output: Path, *, overlays: bool, probabilities: bool
+    predictor: Predictor,
+    inputs: Sequence[str],
+    output: Path,
+    *,
+    overlays: bool,
+    probabilities: bool,
+    as_source: bool = False,
 ) -> PredictionReport:
     """Write `NAME.png` below `output` for each image; also `NAME_overlay.png`, `NAME_probabilities.npy` if asked.
 
-    Below a folder given as input, images keep their subfolders.
+    Below a folder given as input, images keep their subfolders. With `as_source` masks hold the values or colours
+    that the classes had before the dataset was repaired or converted, not the class ids.
 
     Raises:
         DataError: an input does not exist, a folder has no images, or two images would give the same mask.
-        SettingsError: `output` cannot be written.
+        SettingsError: `output` cannot be written, or with `as_source` the original values are not known.
     """
+    if as_source:
+        source_mask(np.zeros((1, 1), dtype=np.uint8), predictor.labels)  # refuses before the first image
     images = find_images(inputs)
     _refuse_overwriting(images, output)
     report = PredictionReport()
@@ -60,7 +69,10 @@ def predict_files(
             report.failed.append(str(error))
             continue
         mask = output / f"{name}.png"
-        prediction.save(mask)
+        if as_source:
+            save_png(mask, source_mask(prediction.class_ids, prediction.labels))
+        else:
+            prediction.save(mask)
         if picture is not None:
             save_png(output / f"{name}_overlay.png", picture)
         if probabilities:

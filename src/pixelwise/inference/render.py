@@ -25,6 +25,31 @@ def mask_image(class_ids: NDArray[np.uint8], labels: LabelTable) -> Image.Image:
     return image
 
 
+def source_mask(class_ids: NDArray[np.uint8], labels: LabelTable) -> Image.Image:
+    """The class map (H, W) uint8 in the values that its classes had in the original masks.
+
+    RGB where these were colours, else mode "L", or 16-bit gray where a value is above 255. Of several values of a
+    class the first counts. IGNORE becomes the first original value that was ignored; without one it is white in
+    colour and stays 255 in gray.
+
+    Raises:
+        SettingsError: the original values are not known: `labels.sources` lacks classes or mixes values and colours.
+    """
+    colors = [next((value for value in values if isinstance(value, tuple)), None) for values in labels.sources]
+    if colors and None not in colors:
+        table = np.full((256, 3), IGNORE, dtype=np.uint8)
+        table[: len(colors)] = np.array(colors, dtype=np.uint8)
+        table[IGNORE] = next((value for value in labels.ignored if isinstance(value, tuple)), (IGNORE,) * 3)
+        return Image.fromarray(table[class_ids])
+    numbers = [next((value for value in values if isinstance(value, int)), None) for values in labels.sources]
+    if not numbers or None in numbers:
+        raise SettingsError(_without_sources(labels))
+    values = np.full(256, IGNORE, dtype=np.uint16)
+    values[: len(numbers)] = np.array(numbers, dtype=np.uint16)
+    values[IGNORE] = next((value for value in labels.ignored if isinstance(value, int)), IGNORE)
+    return Image.fromarray(values[class_ids] if values.max() > 255 else values.astype(np.uint8)[class_ids])
+
+
 def overlay(
     image: Image.Image, class_ids: NDArray[np.uint8], labels: LabelTable, *, opacity: float = 0.5
 ) -> Image.Image:
@@ -86,6 +111,20 @@ def panel(
     if foot is not None:
         sheet.paste(foot, (0, height - foot.height))
     return sheet
+
+
+def _without_sources(labels: LabelTable) -> str:
+    if not labels.sources:
+        return (
+            "The model's classes have no original values: it was trained on masks of class ids as they were, and "
+            "predicted masks already hold these. Leave out --as-source."
+        )
+    missing = [name for name, values in zip(labels.names, labels.sources, strict=True) if not values]
+    which = f"{', '.join(missing)} has none" if missing else "some are values and some are colours"
+    return (
+        f'Not all of the model\'s classes have an original value of one kind: {which}. Give each class its "source" '
+        "in classes.json and train again, or leave out --as-source."
+    )
 
 
 def save_png(path: Path, image: Image.Image) -> None:

@@ -4,7 +4,7 @@
 None. A new loss is a function and a line in the menu at the end.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -87,33 +87,6 @@ def build_criterion(settings: Settings, weights: Tensor | None) -> Criterion:
         return torch.stack([factor * loss(logits, class_ids, weights) for factor, loss in terms]).sum()
 
     return criterion
-
-
-def class_weights(
-    rule: str | tuple[float, ...], pixels: Sequence[int], pixels_where_present: Sequence[int]
-) -> Tensor | None:
-    """Weights (K,) float32 by `rule`, scaled so that the mean weight of a training pixel is 1; None for "none".
-
-    Args:
-        rule: "median_frequency" (Eigen and Fergus, arXiv 1411.4734, section 6.2), "inverse_square_root",
-            "none", or one number per class, used as given.
-        pixels: training pixels of each class.
-        pixels_where_present: labelled pixels of all images in which the class occurs.
-    """
-    if rule == "none":
-        return None
-    if isinstance(rule, tuple):
-        return torch.tensor(rule, dtype=torch.float32)
-    count = np.asarray(pixels, dtype=np.float64)
-    present = count > 0
-    weights = np.ones_like(count)
-    if rule == "median_frequency":
-        frequency = count[present] / np.asarray(pixels_where_present, dtype=np.float64)[present]
-        weights[present] = np.median(frequency) / frequency
-    else:
-        weights[present] = 1 / np.sqrt(count[present] / count.sum())
-    weights *= count.sum() / (count * weights).sum()
-    return torch.tensor(weights, dtype=torch.float32)
 
 
 def _pixel_losses(logits: Tensor, class_ids: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ import torch
 
 import pixelwise.runtime as machine
 from pixelwise.bundle import Bundle, provenance, save_bundle
+from pixelwise.data.advice import class_weights
 from pixelwise.data.batches import EvaluationBatches, TrainingBatches
 from pixelwise.data.check import CheckReport
 from pixelwise.data.pairs import Pair
@@ -32,7 +33,7 @@ from pixelwise.training.clock import Clock
 from pixelwise.training.interrupt import StopRequest, listen
 from pixelwise.training.learner import Learner
 from pixelwise.training.loop import Surroundings, fit
-from pixelwise.training.losses import Criterion, build_criterion, class_weights
+from pixelwise.training.losses import Criterion, build_criterion
 from pixelwise.training.progress import RunLog
 
 _OURS = {"settings.json", "metrics.jsonl", "checkpoints", "model", "report", "log.txt", "tensorboard"}
@@ -161,14 +162,16 @@ class _Run:
         return self._result(state)
 
     def _class_weights(self) -> torch.Tensor | None:
-        facts = self.report.facts["train"]
-        weights = class_weights(self.settings.class_weights, facts.pixels, facts.pixels_where_present)
+        facts = self.report.splits["train"]
+        weights = class_weights(
+            self.settings.class_weights, facts.balance.pixels, facts.balance.pixels_where_present
+        )
         if weights is not None and len(weights) != self.labels.num_classes:
             raise SettingsError(
                 f"class_weights has {len(weights)} numbers but the dataset has {self.labels.num_classes} "
                 "classes. Give one per class."
             )
-        return None if weights is None else weights.to(self.runtime.device)
+        return None if weights is None else torch.tensor(weights, dtype=torch.float32, device=self.runtime.device)
 
     def _refuse_single_samples(self, model: Segmenter, state: TrainingState) -> None:
         processes = 1 if self.settings.sync_bn else self.runtime.world_size

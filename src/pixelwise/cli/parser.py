@@ -1,123 +1,18 @@
-"""The command line: one short function per verb; everything else is in the API."""
+"""What may be typed: every verb with its arguments and flags."""
 
 import argparse
-import json
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
-from pixelwise.errors import PixelwiseError, SettingsError
+from pixelwise.cli.verbs import CHANNELS, check, convert, demo, describe, evaluate, predict, score, train
+from pixelwise.data.convert.formats import FORMATS
+from pixelwise.errors import SettingsError
 from pixelwise.settings import FIELDS, KINDS
 from pixelwise.values import unknown_name
 
-CHANNELS = ("train", "train_annotation", "validation", "validation_annotation", "test", "test_annotation")
-INTERRUPTED = 3
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code: 0 done, 1 data or model, 2 usage, 3 interrupted."""
-    try:
-        options = _parse(sys.argv[1:] if arguments is None else arguments)
-        code: int = options.run(options)
-        return code
-    except PixelwiseError as error:
-        print(f"pixelwise: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("pixelwise: interrupted.", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output went away, as `head` does; nothing is left to say.
-        sys.stderr.close()
-        return 1
-    except OSError as error:
-        print(f"pixelwise: {_os_error(error)}", file=sys.stderr)
-        return 1
-
-
-def check(options: argparse.Namespace) -> int:
-    """Look at every file of a dataset."""
-    from pixelwise import api
-
-    report = api.check(
-        options.dataset, num_classes=options.num_classes, classes=options.classes, channels=_channels(options)
-    )
-    _print(options, report.to_json, report.text)
-    return 0 if report.sound else 1
-
-
-def train(options: argparse.Namespace) -> int:
-    """Train a model."""
-    from pixelwise import api
-
-    result = api.train(
-        options.dataset,
-        output=options.output,
-        config=options.config,
-        resume=options.resume,
-        device=options.device,
-        classes=options.classes,
-        channels=_channels(options),
-        quiet=options.quiet,
-        **_settings(options),
-    )
-    facts = {"run": str(result.folder), "model": str(result.bundle), "best_epoch": result.best_epoch}
-    _print(options, lambda: {**facts, "scores": result.scores.to_json()}, result.scores.table)
-    return 0
-
-
-def evaluate(options: argparse.Namespace) -> int:
-    """Score a model."""
-    from pixelwise import api
-
-    scores = api.evaluate(
-        options.model,
-        options.dataset,
-        split=options.split,
-        channels=_channels(options),
-        tile=options.tile,
-        device=options.device,
-        precision=options.precision,
-    )
-    return _report_scores(options, scores)
-
-
-def score(options: argparse.Namespace) -> int:
-    """Score masks against masks."""
-    from pixelwise import api
-
-    scores = api.score(options.truth, options.predicted, num_classes=options.num_classes, classes=options.classes)
-    return _report_scores(options, scores)
-
-
-def predict(options: argparse.Namespace) -> int:
-    """Write masks for images."""
-    from pixelwise import api
-
-    report = api.predict(
-        options.model,
-        options.input,
-        output=options.output,
-        overlay=options.overlay,
-        probabilities=options.probabilities,
-        tile=options.tile,
-        device=options.device,
-        precision=options.precision,
-    )
-    _print(options, report.to_json, report.text)
-    return 1 if report.failed else 0
-
-
-def demo(options: argparse.Namespace) -> int:
-    """The whole trip on drawn street scenes."""
-    from pixelwise.demo import run_demo
-
-    run_demo(options.output, device=options.device, precision=options.precision)
-    return 0
-
-
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The verb and its options; SettingsError with the nearest name for what is not understood."""
     parser = _Parser(
         prog="pixelwise",
         description="From a folder of images and masks to a segmentation model a team can trust.",
@@ -125,12 +20,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    _add_demo(commands)
-    _add_check(commands)
-    _add_train(commands)
-    _add_evaluate(commands)
-    _add_score(commands)
-    _add_predict(commands)
+    for add in (
+        _add_demo,
+        _add_check,
+        _add_convert,
+        _add_describe,
+        _add_train,
+        _add_evaluate,
+        _add_score,
+        _add_predict,
+    ):
+        add(commands)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         flags = [flag for flag in options.flags if not flag.startswith("--no-")]
@@ -167,10 +67,42 @@ def _add_demo(commands: Any) -> None:
 
 
 def _add_check(commands: Any) -> None:
-    parser = _command(commands, check, "my-dataset")
+    parser = _command(commands, check, "my-dataset --output check")
     _add_dataset(parser)
     _add_classes(parser)
+    parser.add_argument(
+        "--output", metavar="DIR", help="write index.html, which shows the faulty places, and check.json"
+    )
+    parser.add_argument("--fix", metavar="OUT", help="write a corrected copy and changes.jsonl to this new folder")
     _add_json(parser)
+    _add_network(parser, "the network that the facts are compared with", ("crop_size",))
+
+
+def _add_convert(commands: Any) -> None:
+    parser = _command(commands, convert, "voc VOCdevkit/VOC2012 my-dataset")
+    formats = "\n".join(f"  {name:<14}{form.meaning}" for name, form in FORMATS.items())
+    parser.description = f"{convert.__doc__}\n\nformats:\n{formats}"
+    parser.add_argument("format", metavar="FORMAT", help="one of the formats above")
+    parser.add_argument("source", metavar="SOURCE", help="a folder, .zip, .tar or .tar.gz; it stays as it is")
+    parser.add_argument("dataset", metavar="DATASET", help="a new folder; the same one continues after an interruption")
+    _add_classes(parser)
+    pattern = "such as 'images/{name}.jpg'; {name}, {class} and {split} are taken from there"
+    parser.add_argument("--images", metavar="PATTERN", help=f"where the images are, {pattern}")
+    parser.add_argument("--masks", metavar="PATTERN", help="where the masks are, such as 'masks/{class}/{name}*.png'")
+    parser.add_argument("--attribute", metavar="NAME", help="which label of a Ground Truth manifest")
+    share = "share of the images for validation where the source has none, by class (default: 0.2)"
+    parser.add_argument("--validation-share", type=float, default=0.2, metavar="SHARE", help=share)
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of that division (default: 0)")
+    _add_json(parser)
+
+
+def _add_describe(commands: Any) -> None:
+    parser = _command(commands, describe, "--algorithm deeplab --backbone resnet-50 --crop-size 512")
+    parser.add_argument(
+        "model", nargs="?", metavar="MODEL", help="a run, a bundle or a model.tar.gz; else the settings"
+    )
+    _add_json(parser)
+    _add_network(parser, "settings", ("crop_size", "num_classes", "aux_loss_weight"))
 
 
 def _add_train(commands: Any) -> None:
@@ -214,6 +146,7 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument("input", nargs="+", metavar="INPUT", help="images, folders of images, or patterns")
     parser.add_argument("--output", required=True, metavar="DIR", help="folder for the masks")
     parser.add_argument("--overlay", action="store_true", help="also write each mask drawn over its image")
+    parser.add_argument("--as-source", action="store_true", help="in the ids or colours before a repair or conversion")
     parser.add_argument("--probabilities", action="store_true", help="also write .npy files (K, H, W) float16")
     _add_tile(parser)
     _add_machine(parser)
@@ -235,6 +168,14 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
 def _add_classes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-classes", type=int, metavar="K", help="number of classes")
     parser.add_argument("--classes", metavar="FILE", help="class names and colours, like classes.json")
+
+
+def _add_network(parser: argparse.ArgumentParser, title: str, more: Sequence[str]) -> None:
+    """The settings that shape a network, and a file for them."""
+    group = parser.add_argument_group(title)
+    group.add_argument("--config", metavar="FILE", help="settings in a JSON, TOML or YAML file; flags win over it")
+    for name in ("algorithm", "backbone", "output_stride", *more):
+        _add_setting(group, name, FIELDS[name])
 
 
 def _add_tile(parser: argparse.ArgumentParser) -> None:
@@ -262,37 +203,7 @@ def _add_setting(group: Any, name: str, field: Any) -> None:
         group.add_argument(flag, default=argparse.SUPPRESS, metavar="VALUE", help=text)
 
 
-def _settings(options: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in FIELDS if hasattr(options, name)}
-
-
-def _channels(options: argparse.Namespace) -> dict[str, str | None]:
-    return {name: getattr(options, f"channel_{name}") for name in CHANNELS}
-
-
-def _report_scores(options: argparse.Namespace, scores: Any) -> int:
-    if options.output:
-        from pixelwise.scoring.metrics import write_scores
-
-        write_scores(scores, Path(options.output))
-    _print(options, scores.to_json, scores.table)
-    return 0
-
-
-def _print(options: argparse.Namespace, as_json: Callable[[], Any], as_text: Callable[[], str]) -> None:
-    print(json.dumps(as_json(), indent=2) if options.json else as_text())
-
-
 def _version() -> str:
     from importlib.metadata import version
 
     return f"pixelwise {version('pixelwise')}"
-
-
-def _os_error(error: OSError) -> str:
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}. Check the path, its permissions and the free space."
-
-
-if __name__ == "__main__":
-    sys.exit(main())

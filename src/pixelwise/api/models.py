@@ -1,4 +1,4 @@
-"""The verbs: check, train, evaluate, score, predict, load. The command line and Python share them."""
+"""The verbs about models: describe, train, evaluate, score, predict, load."""
 
 import os
 import time
@@ -7,43 +7,44 @@ from pathlib import Path
 from typing import Any
 
 import pixelwise.runtime as machine
+from pixelwise.api.arguments import PathLike, path_of, paths_of
+from pixelwise.api.datasets import check
 from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.batches import EvaluationBatches
-from pixelwise.data.check import CheckReport, check_dataset
+from pixelwise.data.check import check_dataset
 from pixelwise.data.pairs import SPLITS, Dataset, open_dataset
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.files import PredictionReport, predict_files
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import LabelTable
+from pixelwise.models.describe import describe as describe_network
+from pixelwise.models.description import Description
 from pixelwise.scoring.evaluate import evaluate as evaluate_model
 from pixelwise.scoring.evaluate import score_folders
 from pixelwise.scoring.metrics import Scores
 from pixelwise.settings import Settings
 from pixelwise.training.run import TrainingResult, prepare_folder, read_run_settings, train_run
 
-PathLike = str | os.PathLike[str]
+PASCAL_VOC_CLASSES = 21
+"""What `describe` takes where nobody said how many classes there are."""
 
 
-def check(
-    dataset: PathLike | None = None,
+def describe(
+    model: PathLike | None = None,
     *,
-    num_classes: int | None = None,
-    classes: PathLike | None = None,
-    channels: Mapping[str, PathLike | None] | None = None,
-) -> CheckReport:
-    """Look at every file of a dataset folder; faults and facts come in one report.
+    config: PathLike | None = None,
+    **settings: Any,
+) -> Description:
+    """The network of a model, or of settings: sizes, strides, dilations, receptive fields, parameters, FLOPs.
 
-    Args:
-        dataset: a folder with train/, train_annotation/, validation/, validation_annotation/.
-        num_classes: how many classes there must be; else classes.json or the masks say.
-        classes: a file like classes.json that lies elsewhere.
-        channels: folders that lie elsewhere, such as {"train": ..., "train_annotation": ...}.
-
-    Raises:
-        DataError: there is no such folder, or classes.json cannot be used.
+    Nothing is downloaded or computed. Settings given beside a model (such as crop_size) win over the model's.
     """
-    opened = open_dataset(_path(dataset), classes_file=_path(classes), channels=_paths(channels))
-    return check_dataset(opened, num_classes=num_classes)
+    if model is None:
+        chosen = Settings.chosen(path_of(config), settings)
+        return describe_network(chosen, chosen.num_classes or PASCAL_VOC_CLASSES)
+    bundle = load_bundle(Path(model))
+    chosen = Settings.of({**bundle.settings.to_json(), **settings})
+    return describe_network(chosen, bundle.labels.num_classes)
 
 
 def train(  # noqa: PLR0913  # the door lists what one may ask for
@@ -82,7 +83,9 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     if os.environ.get("RANK", "0") == "0":
         prepare_folder(folder, resume=resume)
     chosen = _settings(folder, config, settings, resume=resume)
-    report = check(dataset, num_classes=chosen.num_classes, classes=classes, channels=channels)
+    report = check(
+        dataset, num_classes=chosen.num_classes, classes=classes, channels=channels, crop_size=chosen.crop_size
+    )
     report.require_sound()
     return train_run(report, chosen, folder, resume=resume, device=device, is_quiet=quiet, started=started)
 
@@ -115,7 +118,7 @@ def evaluate(
     if split not in SPLITS:
         raise SettingsError(f"split is {split!r}, expected one of {', '.join(SPLITS)}.")
     bundle = load_bundle(Path(model))
-    opened = open_dataset(_path(dataset), required=(split, f"{split}_annotation"), channels=_paths(channels))
+    opened = open_dataset(path_of(dataset), required=(split, f"{split}_annotation"), channels=paths_of(channels))
     _require_same_classes(opened.classes_file, bundle.labels)
     only = Dataset({split: opened.splits[split]}, None)
     report = check_dataset(only, num_classes=bundle.labels.num_classes)
@@ -132,7 +135,7 @@ def score(
     truth: PathLike, predicted: PathLike, *, num_classes: int | None = None, classes: PathLike | None = None
 ) -> Scores:
     """Score a folder of masks from any tool against the folder of true masks; files are paired by stem."""
-    return score_folders(Path(truth), Path(predicted), num_classes=num_classes, classes_file=_path(classes))
+    return score_folders(Path(truth), Path(predicted), num_classes=num_classes, classes_file=path_of(classes))
 
 
 def predict(  # noqa: PLR0913  # the door lists what one may ask for
@@ -141,6 +144,7 @@ def predict(  # noqa: PLR0913  # the door lists what one may ask for
     *,
     output: PathLike,
     overlay: bool = False,
+    as_source: bool = False,
     probabilities: bool = False,
     tile: int | None = None,
     device: str | None = None,
@@ -148,7 +152,8 @@ def predict(  # noqa: PLR0913  # the door lists what one may ask for
 ) -> PredictionReport:
     """Write a mask for every image of `inputs` (files, folders, globs) below `output`.
 
-    A file that cannot be read is left out and named in the report; the others are written.
+    A file that cannot be read is left out and named in the report; the others are written. With `as_source` the
+    masks hold the ids or colours that the classes had before their dataset was repaired or converted.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -161,6 +166,7 @@ def predict(  # noqa: PLR0913  # the door lists what one may ask for
         [os.fspath(name) for name in chosen],
         Path(output),
         overlays=overlay,
+        as_source=as_source,
         probabilities=probabilities,
     )
 
@@ -196,11 +202,3 @@ def _require_same_classes(classes_file: Path | None, labels: LabelTable) -> None
             f"{', '.join(labels.names)}. Scores would compare different things; take the dataset or the model "
             "that fits, or correct the names."
         )
-
-
-def _path(path: PathLike | None) -> Path | None:
-    return None if path is None else Path(path)
-
-
-def _paths(channels: Mapping[str, PathLike | None] | None) -> dict[str, Path | None]:
-    return {name: _path(path) for name, path in (channels or {}).items()}

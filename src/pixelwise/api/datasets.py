@@ -1,0 +1,120 @@
+"""The verbs about data: check, fact_sheet, repair, convert. None of them trains or runs a model."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pixelwise.api.arguments import PathLike, path_of, paths_of
+from pixelwise.data.advice import Branch, advise
+from pixelwise.data.check import CheckReport, check_dataset
+from pixelwise.data.convert.conversion import Options
+from pixelwise.data.convert.outcome import ConversionReport
+from pixelwise.data.convert.writing import convert as convert_source
+from pixelwise.data.facts_text import FactSheet
+from pixelwise.data.pairs import open_dataset
+from pixelwise.data.repair import RepairReport
+from pixelwise.data.repair import repair as repair_dataset
+from pixelwise.labels import LabelTable
+from pixelwise.settings import Settings
+
+Progress = Callable[[int, int], None]
+
+
+def check(  # the door lists what one may ask for
+    dataset: PathLike | None = None,
+    *,
+    num_classes: int | None = None,
+    classes: PathLike | None = None,
+    channels: Mapping[str, PathLike | None] | None = None,
+    crop_size: int | None = None,
+    progress: Progress | None = None,
+) -> CheckReport:
+    """Look at every file of a dataset folder; faults and facts come in one report.
+
+    Args:
+        dataset: a folder with train/, train_annotation/, validation/, validation_annotation/.
+        num_classes: how many classes there must be; else classes.json or the masks say.
+        classes: a file like classes.json that lies elsewhere.
+        channels: folders that lie elsewhere, such as {"train": ..., "train_annotation": ...}, or manifests.
+        crop_size: images far smaller than this are a warning.
+        progress: called with (pairs done, pairs in all).
+
+    Raises:
+        DataError: there is no such folder, or a label map cannot be used.
+    """
+    opened = open_dataset(path_of(dataset), classes_file=path_of(classes), channels=paths_of(channels))
+    return check_dataset(opened, num_classes=num_classes, crop_size=crop_size, progress=progress)
+
+
+def fact_sheet(report: CheckReport, settings: Settings | None = None, *, split: str = "train") -> FactSheet:
+    """The facts of a checked split beside what the network of `settings` sees, and what follows from both."""
+    from pixelwise.models.describe import reach  # needs PyTorch; a check alone starts faster without it
+
+    seen = reach((settings or Settings()).changed(num_classes=report.labels.num_classes, class_weights="none"))
+    branches = tuple(
+        Branch(branch.name, math.inf if branch.extent is None else branch.extent) for branch in seen.branches
+    )
+    facts = report.facts[split]
+    advice = advise(facts, output_stride=seen.stride, branches=branches)
+    return FactSheet(split, facts, report.splits[split].measured, advice, branches)
+
+
+def repair(  # the door lists what one may ask for
+    dataset: PathLike | None = None,
+    *,
+    output: PathLike,
+    num_classes: int | None = None,
+    classes: PathLike | None = None,
+    channels: Mapping[str, PathLike | None] | None = None,
+    progress: Progress | None = None,
+) -> RepairReport:
+    """Write a corrected copy of a dataset to the new folder `output`; see `check` for the rest.
+
+    What cannot be repaired without guessing is left out and listed in the report; changes.jsonl lists every change.
+    """
+    opened = open_dataset(path_of(dataset), classes_file=path_of(classes), channels=paths_of(channels))
+    report = check_dataset(opened, num_classes=num_classes, progress=progress)
+    table = None if classes is None else LabelTable.read(Path(classes))
+    return repair_dataset(opened, report, Path(output), classes=table, progress=progress)
+
+
+def convert(  # noqa: PLR0913  # the door lists what one may ask for
+    form: str,
+    source: PathLike,
+    dataset: PathLike,
+    *,
+    classes: PathLike | None = None,
+    num_classes: int | None = None,
+    images: str | None = None,
+    masks: str | None = None,
+    attribute: str | None = None,
+    validation_share: float = 0.2,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> ConversionReport:
+    """Bring `source`, a folder or an archive in the layout `form`, into the new dataset folder `dataset`.
+
+    Args:
+        form: a name of `pixelwise.data.convert.formats.FORMATS`, such as "voc".
+        source: stays as it is.
+        dataset: a new folder; after an interruption, the same one, to go on.
+        classes: names, colours and source values of the classes where the source does not define them.
+        num_classes: which of several numbers of classes is meant (CamVid: 11 or 32).
+        images: where the images are, such as "images/{name}.jpg", for layouts without a fixed one.
+        masks: where the masks are, such as "masks/{name}_mask.gif" or "{class}/{name}.png".
+        attribute: which of several labels of a Ground Truth manifest is meant.
+        validation_share: of a source without validation images, the share that becomes validation, by class.
+        seed: of that division.
+        progress: called with (images done, images in all).
+    """
+    table = None if classes is None else LabelTable.read(Path(classes))
+    options = Options(table, num_classes, images, masks, attribute)
+    return convert_source(
+        form,
+        Path(source),
+        Path(dataset),
+        options=options,
+        validation_share=validation_share,
+        seed=seed,
+        progress=progress,
+    )

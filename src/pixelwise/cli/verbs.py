@@ -1,0 +1,155 @@
+"""One short function per verb; everything else is in the API."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pixelwise.cli.progress import progress
+from pixelwise.settings import FIELDS
+
+CHANNELS = ("train", "train_annotation", "validation", "validation_annotation", "test", "test_annotation")
+
+
+def check(options: argparse.Namespace) -> int:
+    """Look at every file of a dataset; report faults, warnings and facts; repair a copy."""
+    import pixelwise
+
+    data = {name: getattr(options, name) for name in ("num_classes", "classes")} | {"channels": _channels(options)}
+    if options.fix is not None:
+        with progress("repairing") as seen:
+            repaired = pixelwise.repair(options.dataset, output=options.fix, progress=seen, **data)
+        _print(options, repaired.to_json, repaired.text)
+        return 1 if repaired.left_out else 0
+    settings = pixelwise.Settings.chosen(options.config, _settings(options))
+    with progress("checking") as seen:
+        report = pixelwise.check(options.dataset, progress=seen, crop_size=settings.crop_size, **data)
+    sheet = pixelwise.fact_sheet(report, settings)
+    found = {**report.to_json(), "facts": sheet.to_json()}
+    if options.output is not None:
+        from pixelwise.report.check_page import write_check_page
+        from pixelwise.report.page import write_page
+
+        write_check_page(report, Path(options.output))
+        write_page(Path(options.output) / "check.json", json.dumps(found, indent=2) + "\n")
+    _print(options, lambda: found, lambda: f"{sheet.text()}\n\n{report.text()}")
+    return 0 if report.sound else 1
+
+
+def convert(options: argparse.Namespace) -> int:
+    """Bring another layout of images and masks in."""
+    import pixelwise
+
+    names = ("classes", "num_classes", "images", "masks", "attribute", "validation_share", "seed")
+    with progress("converting") as seen:
+        report = pixelwise.convert(
+            options.format,
+            options.source,
+            options.dataset,
+            progress=seen,
+            **{name: getattr(options, name) for name in names},
+        )
+    _print(options, report.to_json, report.text)
+    return 1 if report.left_out else 0
+
+
+def describe(options: argparse.Namespace) -> int:
+    """Print a network: sizes, strides, dilations, receptive fields, parameters, FLOPs."""
+    import pixelwise
+
+    description = pixelwise.describe(options.model, config=options.config, **_settings(options))
+    _print(options, description.to_json, description.text)
+    return 0
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a model."""
+    import pixelwise
+
+    result = pixelwise.train(
+        options.dataset,
+        output=options.output,
+        config=options.config,
+        resume=options.resume,
+        device=options.device,
+        classes=options.classes,
+        channels=_channels(options),
+        quiet=options.quiet,
+        **_settings(options),
+    )
+    facts = {"run": str(result.folder), "model": str(result.bundle), "best_epoch": result.best_epoch}
+    _print(options, lambda: {**facts, "scores": result.scores.to_json()}, result.scores.table)
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Score a model."""
+    import pixelwise
+
+    scores = pixelwise.evaluate(
+        options.model,
+        options.dataset,
+        split=options.split,
+        channels=_channels(options),
+        tile=options.tile,
+        device=options.device,
+        precision=options.precision,
+    )
+    return _report_scores(options, scores)
+
+
+def score(options: argparse.Namespace) -> int:
+    """Score masks against masks."""
+    import pixelwise
+
+    scores = pixelwise.score(options.truth, options.predicted, num_classes=options.num_classes, classes=options.classes)
+    return _report_scores(options, scores)
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Write masks for images."""
+    import pixelwise
+
+    report = pixelwise.predict(
+        options.model,
+        options.input,
+        output=options.output,
+        overlay=options.overlay,
+        as_source=options.as_source,
+        probabilities=options.probabilities,
+        tile=options.tile,
+        device=options.device,
+        precision=options.precision,
+    )
+    _print(options, report.to_json, report.text)
+    return 1 if report.failed else 0
+
+
+def demo(options: argparse.Namespace) -> int:
+    """The whole trip on drawn street scenes."""
+    from pixelwise.demo import run_demo
+
+    run_demo(options.output, device=options.device, precision=options.precision)
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in FIELDS if hasattr(options, name)}
+
+
+def _channels(options: argparse.Namespace) -> dict[str, str | None]:
+    return {name: getattr(options, f"channel_{name}") for name in CHANNELS}
+
+
+def _report_scores(options: argparse.Namespace, scores: Any) -> int:
+    if options.output:
+        from pixelwise.scoring.metrics import write_scores
+
+        write_scores(scores, Path(options.output))
+    _print(options, scores.to_json, scores.table)
+    return 0
+
+
+def _print(options: argparse.Namespace, as_json: Callable[[], Any], as_text: Callable[[], str]) -> None:
+    print(json.dumps(as_json(), indent=2) if options.json else as_text())

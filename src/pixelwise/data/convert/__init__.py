@@ -1,0 +1,1 @@
+"""Foreign layouts -> ours: one reader a format hands items to one writer."""

@@ -1,0 +1,96 @@
+"""Which values or colours occur in the masks of a source, how often and where."""
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.errors import DataError
+
+MAX_VALUES = 65_536
+"""So many different values are counted; colour masks with more are photographs."""
+
+_MAX_WORKERS = 8
+_LISTED = 12
+
+
+class Seen(NamedTuple):
+    """How often a value occurs in the masks of a source."""
+
+    pixels: int
+    files: int
+    example: str  # the first mask that has it
+
+
+Survey = Mapping[int, Seen]
+"""{value or 0xRRGGBB: how often}, in the order of the values."""
+
+
+def survey(masks: Sequence[str], read: Callable[[str], npt.NDArray[Any]]) -> Survey:
+    """Which values occur in `masks`, as `read` gives them (H, W); masks that cannot be read are passed over.
+
+    Raises:
+        DataError: no mask at all can be read; the error is that of the first.
+    """
+    seen: dict[int, Seen] = {}
+    faults: list[DataError] = []
+
+    def counted(name: str) -> dict[int, int] | DataError:
+        try:
+            return value_counts(read(name))
+        except DataError as error:
+            return error
+
+    with ThreadPoolExecutor(min(_MAX_WORKERS, os.cpu_count() or 1)) as pool:
+        for name, counts in zip(masks, pool.map(counted, masks), strict=True):
+            if isinstance(counts, DataError):
+                faults.append(counts)
+            else:
+                _add(seen, counts, name)
+    if faults and len(faults) == len(masks):
+        raise faults[0]
+    return dict(sorted(seen.items()))
+
+
+def value_counts(plane: npt.NDArray[Any]) -> dict[int, int]:
+    """{value: pixels} of a plane."""
+    flat = plane.ravel()
+    # Runs of one value are few in a mask, so that sorting them costs next to nothing.
+    starts = np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1])))
+    values, runs = np.unique(flat[starts], return_inverse=True)
+    pixels = np.bincount(runs, weights=np.diff(np.append(starts, flat.size)))
+    return {int(value): int(count) for value, count in zip(values, pixels, strict=True)}
+
+
+def shares(values: Survey, total: int, show: Callable[[int], str]) -> str:
+    """The most frequent of `values` with their share of `total` pixels, for a message."""
+    most = sorted(values.items(), key=lambda item: -item[1].pixels)[:_LISTED]
+    told = "; ".join(
+        f"{show(value)} ({100 * found.pixels / max(total, 1):.2g} % of pixels, {counted(found.files, 'mask')}, e.g. "
+        f"{found.example})"
+        for value, found in most
+    )
+    return told + (f"; and {len(values) - _LISTED} more" if len(values) > _LISTED else "")
+
+
+def listed(names: Collection[str], most: int = 5) -> str:
+    """The first of `names`, for a message."""
+    few = ", ".join(list(names)[:most])
+    return f"{few}, ..." if len(names) > most else few
+
+
+def counted(count: int, what: str) -> str:
+    """`1 mask`, `2 masks`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _add(seen: dict[int, Seen], counts: Mapping[int, int], name: str) -> None:
+    for value, pixels in counts.items():
+        before = seen.get(value)
+        if before is not None:
+            seen[value] = Seen(before.pixels + pixels, before.files + 1, before.example)
+        elif len(seen) < MAX_VALUES:
+            seen[value] = Seen(pixels, 1, name)

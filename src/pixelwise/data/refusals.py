@@ -1,0 +1,120 @@
+"""What is wrong with a file: the findings that reading and checking share."""
+
+from collections.abc import Container, Mapping
+from pathlib import Path
+
+from PIL import Image
+
+from pixelwise.data.findings import Box, Finding
+from pixelwise.data.pairs import Pair
+from pixelwise.labels import IGNORE
+
+IMAGE_EXPECTED = "a complete JPEG, PNG, WebP, BMP or TIFF image"
+MASK_EXPECTED = "an 8-bit PNG of one channel whose values are class ids"
+NO_BYTES = "is empty (0 bytes)"
+
+_FEW_COLORS = 64
+_TRUNCATED = ("truncated", "unexpected end", "eof", "premature")
+
+
+def count_ids(mask: Image.Image) -> dict[int, int]:
+    """{class id: pixels} of a mode "L" mask, IGNORE included."""
+    return {value: count for value, count in enumerate(mask.histogram()) if count}
+
+
+def unknown_ids(path: Path, mask: Image.Image, counts: Mapping[int, int], num_classes: int) -> Finding | None:
+    """The fault of a mode "L" mask whose `counts` show values that are neither a class id nor IGNORE."""
+    unknown = {value: count for value, count in counts.items() if num_classes <= value != IGNORE}
+    if not unknown:
+        return None
+    place = box_of(mask, unknown)
+    listed = ", ".join(f"{value} ({count} px)" for value, count in list(unknown.items())[:8])
+    more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
+    return Finding(
+        path, f"has the values {listed}{more}, from column {place[0]}, row {place[1]} on",
+        f"0 to {num_classes - 1} or {IGNORE} (ignored)",
+        "Correct the mask, or num_classes or classes.json if the class exists.", "id-out-of-range", place,
+    )  # fmt: skip
+
+
+def box_of(mask: Image.Image, values: Container[int]) -> Box:
+    """(left, top, right, bottom) around the pixels of a mode "L" mask that have one of `values`."""
+    chosen = mask.point([255 if value in values else 0 for value in range(256)])
+    return chosen.getbbox() or (0, 0, *mask.size)
+
+
+def unequal_sizes(
+    pair: Pair, image_size: tuple[int, int], mask_size: tuple[int, int], *, turned: bool = False
+) -> Finding:
+    """The fault of a mask that does not cover its upright image; sizes are (width, height).
+
+    `turned` says that the image lies on its side and stands by its EXIF orientation.
+    """
+    (width, height), (mask_width, mask_height) = image_size, mask_size
+    code, how, remedy = "size-mismatch", "", "Export the mask at the image's size, or remove the pair."
+    if image_size == mask_size[::-1]:
+        code, how, remedy = "size-rotated", ", with the sides exchanged", "Turn the mask by 90 degrees as its image is."
+        if turned:
+            code, how = "size-exif", " when upright by its EXIF orientation"
+            remedy = "Turn the mask as the image is shown; `--fix` does."
+    elif _is_scaled(image_size, mask_size):
+        code, how = "size-scaled", f", {width / mask_width:.2f} times as wide and as high"
+        remedy = "Export the mask at the image's size; `--fix` enlarges or reduces it without smoothing."
+    found = f"is {mask_width} x {mask_height} px but its image {pair.image.name} is {width} x {height} px{how}"
+    return Finding(pair.mask or pair.image, found, "equal sizes", remedy, code, other=pair.image)
+
+
+def _is_scaled(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes have one shape, but for rounding; sizes a pixel or two apart are a slip and no scale."""
+    factor = size[0] / other[0]
+    off = abs(size[1] - other[1] * factor)
+    return off <= (1 + factor) / 2 and all(abs(a - b) > 2 for a, b in zip(size, other, strict=True))
+
+
+def unreadable(path: Path, reason: Exception | str, expected: str) -> Finding:
+    """The fault of a file that does not decode."""
+    code = "unreadable-file"
+    if isinstance(reason, Exception):
+        # Pillow's own sentence for unknown content names a buffer, which says nothing to a user.
+        unknown = type(reason).__name__ == "UnidentifiedImageError"
+        code = "truncated-file" if any(word in str(reason).lower() for word in _TRUNCATED) else code
+        reason = "is not an image" if unknown else f"cannot be decoded ({reason})"
+    elif reason == NO_BYTES:
+        code = "empty-file"
+    return Finding(path, reason, expected, "Replace the file or remove the pair.", code)
+
+
+def wrong_mask(path: Path, mask: Image.Image) -> Finding:
+    """The fault of a file that holds something other than class ids."""
+    if mask.format in ("JPEG", "WEBP"):
+        code, found = "mask-lossy", f"is a {mask.format}"
+        remedy = "Such files change class ids; export the mask again as PNG."
+    elif mask.format != "PNG":
+        code, found = "mask-format", f"is a {mask.format}"
+        remedy = "Save it as 8-bit PNG of one channel; `--fix` or `pixelwise convert id-masks` does."
+    elif mask.mode.startswith("I"):
+        code, found = "mask-16-bit", "has 16 bits per pixel"
+        remedy = "Save the class ids with 8 bits; instance ids are not classes."
+    else:
+        colors = _colors(mask)
+        code, found = "mask-colors" if colors else "mask-rgb", f"has the channels {'+'.join(mask.getbands())}{colors}"
+        remedy = (
+            "Replace each colour by its class id, in one channel; `--fix` does, or `pixelwise convert color-masks`."
+        )
+        if not colors:
+            found += f" and more than {_FEW_COLORS} colours"
+            remedy = "Export the mask again without smoothing and compression, as class ids in an 8-bit PNG."
+    return Finding(path, found, MASK_EXPECTED, remedy, code)
+
+
+def _colors(mask: Image.Image) -> str:
+    """The colours of a colour mask if they are few, as people need them to make a table of classes."""
+    try:
+        colors = mask.convert("RGB").getcolors(maxcolors=_FEW_COLORS)
+    except Exception:  # broken as well; the channels are fault enough
+        return ""
+    if not colors:
+        return ""
+    most = sorted(colors, key=lambda entry: -entry[0])[:8]
+    listed = ", ".join("#{:02x}{:02x}{:02x}".format(*color) for _, color in most if isinstance(color, tuple))
+    return f" and {len(colors)} colours ({listed}{', ...' if len(colors) > 8 else ''})"

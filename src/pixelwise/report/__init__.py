@@ -1,0 +1,1 @@
+"""Numbers and pictures -> one self-contained HTML file."""

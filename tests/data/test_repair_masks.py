@@ -1,0 +1,121 @@
+"""Masks of every kind as values and colours, and their way into 8-bit PNGs of class ids."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pixelwise.data.check import check_dataset
+from pixelwise.data.findings import FileFault
+from pixelwise.data.pairs import open_dataset
+from pixelwise.data.repair import repair
+from pixelwise.data.repair_masks import read_raw, to_ids
+from pixelwise.labels import LabelTable
+
+RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 128, 0)
+IDS = np.array([[0, 1, 1], [0, 1, 255]], dtype=np.uint8)
+
+
+def saved(folder, mask, suffix="png", **options):
+    path = folder / f"mask.{suffix}"
+    mask.save(path, **options)
+    return path
+
+
+def repaired(tmp_path, mask, suffix, *, classes=None, **options):
+    """The mask in the copy of a dataset of one pair, and the codes of the changes."""
+    dataset, out = tmp_path / "dataset", tmp_path / "out"
+    for folder in ("train", "train_annotation"):
+        (dataset / folder).mkdir(parents=True)
+    Image.new("RGB", mask.size).save(dataset / "train" / "mask.png")
+    saved(dataset / "train_annotation", mask, suffix, **options)
+    opened = open_dataset(dataset, required=("train",))
+    report = repair(opened, check_dataset(opened), out, classes=classes)
+    assert report.left_out == ()
+    assert check_dataset(open_dataset(out, required=("train",))).faults == ()
+    log = [json.loads(line) for line in (out / "changes.jsonl").read_text(encoding="utf-8").splitlines()]
+    return Image.open(out / "train_annotation" / "mask.png"), [line["code"] for line in log]
+
+
+@pytest.mark.parametrize("suffix", ["tif", "bmp", "gif"])
+def test_other_formats_become_png(tmp_path, suffix):
+    ids = [[0, 1, 1], [0, 1, 2]]
+    mask, codes = repaired(tmp_path, Image.fromarray(np.array(ids, dtype=np.uint8)), suffix)
+    assert (mask.format, np.asarray(mask).tolist(), codes) == ("PNG", ids, ["mask-format", "renamed"])
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "bmp"])
+def test_1_bit_becomes_8_bits(tmp_path, suffix):
+    mask, codes = repaired(tmp_path, Image.fromarray(IDS % 255 * 255).convert("1"), suffix)
+    assert (mask.mode, np.asarray(mask).tolist()) == ("P", [[0, 1, 1], [0, 1, 0]])
+    assert codes[0] == "mask-1-bit"
+
+
+@pytest.mark.parametrize(("dtype", "suffix"), [(np.uint16, "png"), (np.uint16, "tif"), (np.int32, "tif")])
+def test_16_and_32_bits_become_8_bits(tmp_path, dtype, suffix):
+    mask, codes = repaired(tmp_path, Image.fromarray(IDS.astype(dtype)), suffix)
+    assert (mask.mode, np.asarray(mask).tolist(), codes[0]) == ("P", IDS.tolist(), "mask-16-bit")
+
+
+def test_palette_indices_stay_and_the_palette_shows_the_classes(tmp_path):
+    mask = Image.fromarray(np.array([[4, 9, 9]], dtype=np.uint8))
+    mask.putpalette(bytes([10, 20, 30]) * 9 + bytes([200, 100, 0]))
+    result, codes = repaired(tmp_path, mask, "png")
+    assert (np.asarray(result).tolist(), codes) == ([[0, 1, 1]], ["ids-with-gaps"])
+    assert np.asarray(result.convert("RGB")).tolist() == [[[10, 20, 30], [200, 100, 0], [200, 100, 0]]]
+
+
+def test_colours_become_ids_by_the_table_that_is_given(tmp_path):
+    mask = Image.fromarray(np.array([[RED, BLUE, GREEN]], dtype=np.uint8))
+    table = LabelTable.named(["sea", "fire"], {0: BLUE, 1: RED}, ignored=[GREEN])
+    result, codes = repaired(tmp_path, mask, "png", classes=table)
+    assert (np.asarray(result).tolist(), codes) == ([[1, 0, 255]], ["mask-colors"])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
+def test_transparency_of_a_mask_counts_for_nothing(tmp_path, mode):
+    raw = read_raw(saved(tmp_path, Image.new("L", (2, 1), 5).convert(mode)))
+    assert (raw.kind, raw.counts) == ("colors", {(5, 5, 5): 2})
+
+
+def test_values_that_are_not_listed_become_ignored(tmp_path):
+    raw = read_raw(saved(tmp_path, Image.fromarray(np.array([[3, 4]], dtype=np.uint8))))
+    assert np.asarray(to_ids(raw, {4: 0})).tolist() == [[255, 0]]
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (np.array([[0.5, 1]], dtype=np.float32), r"from 0.5 to 1.0, not all of them whole"),
+        (np.array([[-1, 1]], dtype=np.int32), r"from -1 to 1"),
+        (np.array([[70000, 1]], dtype=np.int32), r"from 1 to 70000"),
+    ],
+)
+def test_numbers_that_are_no_values_of_a_mask_are_refused(tmp_path, values, found):
+    with pytest.raises(FileFault, match=found) as caught:
+        read_raw(saved(tmp_path, Image.fromarray(values), "tif"))
+    assert caught.value.finding.code == "mask-16-bit"
+
+
+def test_whole_numbers_stored_as_floats_are_values(tmp_path):
+    raw = read_raw(saved(tmp_path, Image.fromarray(np.array([[2, 700]], dtype=np.float32)), "tif"))
+    assert (raw.kind, raw.counts) == ("16-bit", {2: 1, 700: 1})
+
+
+def test_colours_that_blend_their_neighbours_are_no_classes_and_outlines_are(tmp_path):
+    blocks = np.zeros((16, 16, 3), dtype=np.uint8)
+    blocks[:, :8], blocks[:, 8:] = RED, GREEN
+    smoothed = Image.fromarray(blocks).resize((32, 32), Image.Resampling.BILINEAR)
+    with pytest.raises(FileFault) as caught:
+        read_raw(saved(tmp_path, smoothed))
+    assert caught.value.finding.code == "mask-smoothed"
+    outlined = blocks.copy()
+    outlined[:, 7] = BLUE
+    assert read_raw(saved(tmp_path, Image.fromarray(outlined))).counts == {RED: 112, BLUE: 16, GREEN: 128}
+
+
+def test_colours_stored_with_loss_are_refused(tmp_path):
+    with pytest.raises(FileFault) as caught:
+        read_raw(saved(tmp_path, Image.new("L", (4, 4)), "jpg"))
+    assert caught.value.finding.code == "mask-lossy"
