@@ -226,3 +226,9 @@ def test_real_masks_in_people_form_are_caught():
     assert "mask-0-255" in codes(faults("human-0-255/Training_Images", "human-0-255/Ground_Truth"))
     aerial = faults("aerial-rgb/image", "aerial-rgb/mask")
     assert any("colours (#" in fault.found for fault in aerial)
+
+
+def test_a_validation_split_without_the_object_is_no_object_drawn_as_255(tmp_path):
+    add(tmp_path, "a", mask=np.array([[0, 1, 0], [0, 255, 1]], dtype=np.uint8))
+    add(tmp_path, "b", split="validation", mask=np.array([[0, 0, 0], [0, 255, 255]], dtype=np.uint8))
+    assert check(tmp_path).sound

@@ -74,7 +74,8 @@ def repair(  # the door lists what one may ask for
     """
     opened = open_dataset(path_of(dataset), classes_file=path_of(classes), channels=paths_of(channels))
     report = check_dataset(opened, num_classes=num_classes, progress=progress)
-    table = None if classes is None else LabelTable.read(Path(classes))
+    table = None if num_classes is None else LabelTable.numbered(num_classes)
+    table = table if classes is None else LabelTable.read(Path(classes))
     return repair_dataset(opened, report, Path(output), classes=table, progress=progress)
 
 

@@ -88,8 +88,10 @@ def _add_convert(commands: Any) -> None:
     _add_classes(parser)
     pattern = "such as 'images/{name}.jpg'; {name}, {class} and {split} are taken from there"
     parser.add_argument("--images", metavar="PATTERN", help=f"where the images are, {pattern}")
-    parser.add_argument("--masks", metavar="PATTERN", help="where the masks are, such as 'masks/{class}/{name}*.png'")
-    parser.add_argument("--attribute", metavar="NAME", help="which label of a Ground Truth manifest")
+    parser.add_argument("--masks", metavar="PATTERN", help="where the masks are, such as 'masks/{class}/{name}.png'")
+    parser.add_argument(
+        "--attribute", metavar="NAME", help="which label of a Ground Truth manifest, or which variable of a .mat file"
+    )
     share = "share of the images for validation where the source has none, by class (default: 0.2)"
     parser.add_argument("--validation-share", type=float, default=0.2, metavar="SHARE", help=share)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of that division (default: 0)")

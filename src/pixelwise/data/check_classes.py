@@ -62,7 +62,7 @@ def class_findings(tallies: Mapping[str, Tally], labels: LabelTable, *, are_give
     for tally in tallies.values():
         if not tally.values:
             continue
-        if tally.values == {0, IGNORE} and labels.num_classes == 2:
+        if _draws_as_255(tally, tallies.get("train", tally), labels):
             findings.append(_drawn_as_255(tally.split.truth))
             continue
         findings += tally.ignored_values()
@@ -80,6 +80,16 @@ def class_findings(tallies: Mapping[str, Tally], labels: LabelTable, *, are_give
     findings += _absent(tallies, sorted(absent), labels)
     imbalance = imbalance_finding(train.split.truth, train.balance(labels.num_classes), labels)
     return findings + ([imbalance] if imbalance else [])
+
+
+def _draws_as_255(tally: Tally, train: Tally, labels: LabelTable) -> bool:
+    """Whether 255 must be the object: of two classes only 0 occurs beside it, in training as well.
+
+    A table with sources comes from a conversion or a repair, which knew what 255 meant.
+    """
+    if labels.num_classes != 2 or labels.sources or labels.ignored:
+        return False
+    return tally.values == train.values == {0, IGNORE}
 
 
 def _suggest_counting_from_zero(tally: Tally, labels: LabelTable) -> None:

@@ -1,6 +1,7 @@
 """What a check found: faults, warnings and facts, for programs and for people."""
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -138,16 +139,20 @@ def _class_lines(labels: LabelTable, splits: Mapping[str, SplitFacts]) -> list[s
 
 
 def _listed(findings: Iterable[Finding]) -> list[str]:
-    """Findings by code: what the code means, then each file."""
+    """Findings by code: what it means and what to do, then a line for each file."""
     by_code: dict[str, list[Finding]] = {}
     for finding in findings:
         by_code.setdefault(finding.code, []).append(finding)
     lines = []
     for code, members in by_code.items():
-        lines.append(f"{code} ({CODES[code].meaning}): {len(members)}")
-        lines += [f"  {finding}" for finding in members[:_SHOWN_PER_CODE]]
+        lines += ["", f"{code}: {CODES[code].meaning}"]
+        answers = {f"Expected {finding.expected}. {finding.remedy}" for finding in members}
+        alike = len(answers) == 1
+        lines += textwrap.wrap(answers.pop(), 100, initial_indent="  ", subsequent_indent="  ") if alike else []
+        for finding in members[:_SHOWN_PER_CODE]:
+            lines.append(f"    {finding.file}: {finding.found}." if alike else f"    {finding}")
         if len(members) > _SHOWN_PER_CODE:
-            lines.append(f"  ... and {len(members) - _SHOWN_PER_CODE} more of this code")
+            lines.append(f"    ... and {len(members) - _SHOWN_PER_CODE} more of this code; --json has all")
     return lines
 
 

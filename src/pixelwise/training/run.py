@@ -163,9 +163,7 @@ class _Run:
 
     def _class_weights(self) -> torch.Tensor | None:
         facts = self.report.splits["train"]
-        weights = class_weights(
-            self.settings.class_weights, facts.balance.pixels, facts.balance.pixels_where_present
-        )
+        weights = class_weights(self.settings.class_weights, facts.balance.pixels, facts.balance.pixels_where_present)
         if weights is not None and len(weights) != self.labels.num_classes:
             raise SettingsError(
                 f"class_weights has {len(weights)} numbers but the dataset has {self.labels.num_classes} "

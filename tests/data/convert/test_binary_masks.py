@@ -84,10 +84,10 @@ def test_patterns_say_where_the_class_is(source, photo, encoded, converted):
 
 
 def test_the_table_gives_the_order_and_the_later_class_counts(folders, converted):
-    folder = folders({"masks/cup/{}.png": drawn(2), "masks/disc/{}.png": drawn(1, 2, 3)})
+    folder = folders({"masks/cup/{}.png": drawn(2, 3), "masks/disc/{}.png": drawn(0, 1, 2, 3)})
     labels = LabelTable.named(["background", "disc", "cup"])
     _, masks = converted("binary-masks", folder, classes=labels)
-    assert one(masks) == rows(0, 1, 2, 1, 0, 0)
+    assert one(masks) == rows(1, 1, 2, 2, 0, 0)
 
 
 def test_classes_that_share_pixels_without_an_order_are_left_out(folders, converted, encoded):
@@ -128,7 +128,7 @@ def test_what_is_not_black_and_white_is_refused(folders, converted, values):
 
 
 def test_masks_of_one_image_with_two_sizes_are_left_out(folders, converted, encoded):
-    folder = folders({"masks/cat/{}.png": drawn(0), "masks/ant/{}.png": drawn(1)})
+    folder = folders({"masks/cat/{}.png": drawn(0, 1), "masks/ant/{}.png": drawn(4, 5)})
     (folder / "masks/ant/0.png").write_bytes(encoded(drawn(1)[:2]))
     report, _ = converted("binary-masks", folder)
     assert [finding.code for finding in report.left_out] == ["size-mismatch"]

@@ -96,6 +96,12 @@ def test_patterns_find_any_layout():
     assert found == {"1": (None, "a/1.jpg", "a/1.png"), "2": (None, "a/2.jpg", "a/2.png")}
 
 
+def test_masks_that_the_pattern_of_images_fits_too_are_no_images():
+    found, notes = matched(["a/1.png", "a/1_mask.png"], images="a/{name}.png", masks="a/{name}_mask.png")
+    assert found == {"1": (None, "a/1.png", "a/1_mask.png")}
+    assert notes == []
+
+
 def test_a_pattern_may_say_the_split():
     names = ["train/1.jpg", "train/1_m.png", "val/2.jpg", "val/2_m.png"]
     found, _ = matched(names, images="{split}/{name}.jpg", masks="{split}/{name}_m.png")

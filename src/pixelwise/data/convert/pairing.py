@@ -125,7 +125,8 @@ def _by_patterns(
             f"two have the same name. The source has {_inventory(source)}."
         )
     unused = [file for key, files in found.items() if key not in matches for _, file in files]
-    return list(matches.values()), _lone(lone, unused)
+    used = {file for one in matches.values() for _, file in one.masks}  # "{name}.png" also fits 1_mask.png
+    return list(matches.values()), _lone([file for file in lone if file not in used], unused)
 
 
 def _split(given: str | None, image: str) -> str | None:
