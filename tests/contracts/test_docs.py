@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from pixelwise.data.convert.formats import FORMATS
+from pixelwise.data.findings import CODES
 from pixelwise.settings import FIELDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,3 +35,15 @@ def test_the_readme_shows_only_commands_and_flags_that_exist():
     assert len(commands) >= 5
     for command in commands:
         parse(command.split("#")[0].split())
+
+
+def test_every_code_of_a_finding_stands_in_the_documents():
+    page = (ROOT / "docs" / "check.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w-]+)` \| (\w+) \| (.*) \|$", page, flags=re.MULTILINE)
+    assert rows == [(code, severity, meaning) for code, (severity, meaning) in CODES.items()]
+
+
+def test_every_format_stands_in_the_documents():
+    page = (ROOT / "docs" / "convert.md").read_text(encoding="utf-8")
+    table = "".join(line for line in page.splitlines() if line.startswith("| `"))
+    assert set(re.findall(r"`([\w-]+)`", table)) >= set(FORMATS)
