@@ -35,7 +35,7 @@ def finding(path, code="id-out-of-range", *, found="has the values 9 (9 px)", re
 
 
 def report(root, *findings, names=()):
-    pairs = Pairs(root / "train", root / "masks", [(f"{name}.jpg", f"{name}.png") for name in names])
+    pairs = Pairs(root / "train", root / "masks", [(name, ".jpg", ".png") for name in names])
     balance = ClassBalance((75, 25), (2, 1), (75, 25), 2)
     values = PixelStatistics((0.5, 0.5, 0.5), (0.1, 0.1, 0.1), 100)
     facts = SplitFacts(pairs, ImageSizes({(40, 30): 2}), balance, (NO_REGIONS, NO_REGIONS), values, 2)

@@ -59,7 +59,7 @@ class Tally:
     @property
     def fingerprints(self) -> Fingerprints:
         """(N, 10), one row for each image that could be read."""
-        return np.array(self._fingerprints, dtype=np.uint64).reshape(-1, WORDS)
+        return np.frombuffer(self._fingerprints, dtype=np.uint64).reshape(-1, WORDS)
 
     def fingerprinted(self, row: int) -> Pair:
         """The pair whose image has a row of the fingerprints."""

@@ -1,6 +1,7 @@
 """The files below a folder by name, and what in the listing itself would mislead."""
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +18,12 @@ _TOLERATED_SUFFIXES = frozenset({".json", ".jsonl", ".manifest", ".txt", ".md"})
 class Listing:
     """Files by name: the path below the folder without suffix, with `/`.
 
-    Texts stand for paths: a hundred thousand `Path`s would take a hundred megabytes.
+    Of each file one text is kept; a hundred thousand `Path`s would take a hundred megabytes.
     """
 
     folder: Path
     suffixes: frozenset[str]
-    files: dict[str, str] = field(default_factory=dict)  # {name: path below the folder}
+    files: dict[str, str] = field(default_factory=dict)  # {name: suffix}
     findings: list[Finding] = field(default_factory=list)
 
     @classmethod
@@ -39,7 +40,7 @@ class Listing:
         outside = _leading_out(folder, links, root)
         if outside:
             listing.findings.append(_links_outside(folder, outside))
-        listing.findings += _case_collisions(folder, listing.files)
+        listing.findings += _case_collisions(listing)
         if not listing.files:
             listing.findings.append(_empty(folder))
         return listing
@@ -50,9 +51,13 @@ class Listing:
             if suffix.lower() not in _TOLERATED_SUFFIXES:
                 self.findings.append(_stray(self.folder / path, suffix))
         elif stem in self.files:
-            self.findings.append(_twice(self.folder / path, Path(self.files[stem]).name))
+            self.findings.append(_twice(self.folder / path, Path(stem + self.files[stem]).name))
         else:
-            self.files[stem] = path
+            self.files[stem] = sys.intern(suffix)
+
+    def path(self, name: str) -> Path:
+        """The file called `name`."""
+        return self.folder / (name + self.files[name])
 
 
 def _walk(folder: Path, below: str, findings: list[Finding], links: list[str], seen: set[str]) -> Iterator[str]:
@@ -61,15 +66,27 @@ def _walk(folder: Path, below: str, findings: list[Finding], links: list[str], s
     if real in seen:  # a link that leads back up
         return
     seen.add(real)
+    files, subfolders = [], []
     with os.scandir(folder / below) as entries:
-        visible = sorted((entry for entry in entries if entry.name[0] != "."), key=lambda entry: entry.name)
-    links += [below + entry.name for entry in visible if entry.is_symlink()]
-    for entry in visible:
-        if entry.is_file():
-            yield below + entry.name
-        elif entry.is_symlink() and not entry.is_dir():
-            findings.append(_broken_link(folder / below / entry.name))
-    for path in (below + entry.name for entry in visible if entry.is_dir()):
+        for entry in entries:
+            if entry.name[0] == ".":
+                continue
+            if entry.is_symlink():
+                links.append(below + entry.name)
+            if entry.is_file():
+                files.append(entry.name)
+            elif entry.is_dir():
+                subfolders.append(entry.name)
+            elif entry.is_symlink():
+                findings.append(_broken_link(folder / below / entry.name))
+    yield from (below + name for name in sorted(files))
+    yield from _walk_subfolders(folder, [below + name for name in sorted(subfolders)], findings, links, seen)
+
+
+def _walk_subfolders(
+    folder: Path, paths: list[str], findings: list[Finding], links: list[str], seen: set[str]
+) -> Iterator[str]:
+    for path in paths:
         if path.endswith("_annotation"):
             findings.append(_nested(folder / path))
         else:
@@ -82,19 +99,16 @@ def _leading_out(folder: Path, links: Iterable[str], root: Path) -> list[str]:
     return [path for path, target in targets if os.path.exists(target) and not f"{target}/".startswith(f"{home}/")]
 
 
-def _case_collisions(folder: Path, files: dict[str, str]) -> list[Finding]:
+def _case_collisions(listing: Listing) -> list[Finding]:
     seen: dict[str, str] = {}
     findings = []
-    for name, path in files.items():
+    for name in listing.files:
         first = seen.setdefault(name.casefold(), name)
         if first is not name:
-            found, remedy = f"differs from {files[first]} only in case", "Rename one with its mask: Windows and macOS "
-            findings.append(
-                Finding(
-                    folder / path, found, "names that differ otherwise too", f"{remedy}cannot hold both.", "name-case",
-                    other=folder / files[first],
-                )
-            )  # fmt: skip
+            file, other = listing.path(name), listing.path(first)
+            remedy = "Rename one with its mask: Windows and macOS cannot hold both."
+            found = f"differs from {other.name} only in case"
+            findings.append(Finding(file, found, "names that differ otherwise too", remedy, "name-case", other=other))
     return findings
 
 

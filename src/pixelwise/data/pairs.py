@@ -35,19 +35,20 @@ class Pair(NamedTuple):
 
 
 class Pairs(Sequence[Pair]):
-    """The pairs of a split, made when asked for: only two short texts are kept of each."""
+    """The pairs of a split, made when asked for: of each only its name and what tells its two files are kept."""
 
     def __init__(
         self,
         images: Path,
         masks: Path | None,
-        files: Sequence[tuple[str, str]],
+        files: Sequence[tuple[str, str, str]],
         label_map: LabelMap | None = None,
         *,
         labels: LabelTable | None = None,
     ) -> None:
-        """`files` are the paths of images and masks below the two folders, in order."""
-        self._images, self._masks, self._files, self._label_map = images, masks, files, label_map
+        """`files` are name, suffix of the image, and suffix (or path below `masks`, with `/`) of the mask, in order."""
+        self._images, self._masks, self._label_map = images, masks, label_map
+        self._files = list(files)
         self.labels = labels  # the classes, where a manifest names them
 
     def __len__(self) -> int:
@@ -59,10 +60,10 @@ class Pairs(Sequence[Pair]):
     def __getitem__(self, i: slice) -> "Pairs": ...
     def __getitem__(self, i: int | slice) -> "Pair | Pairs":
         if isinstance(i, slice):
-            return Pairs(self._images, self._masks, self._files[i], self._label_map)
-        image, mask = self._files[i]
-        path = None if self._masks is None else self._masks / mask
-        return Pair(os.path.splitext(image)[0], self._images / image, path, self._label_map)
+            return Pairs(self._images, self._masks, self._files[i], self._label_map, labels=self.labels)
+        name, image, mask = self._files[i]
+        path = None if self._masks is None else self._masks / (mask if "/" in mask else name + mask)
+        return Pair(name, self._images / (name + image), path, self._label_map)
 
 
 @dataclass(frozen=True)
@@ -142,16 +143,16 @@ def find_pairs(
     if images.is_file():
         return _listed_pairs(images, label_map)
     image_listing = Listing.of(images, IMAGE_SUFFIXES, root=root or images)
-    image_files, findings = image_listing.files, image_listing.findings
+    findings, names = image_listing.findings, sorted(image_listing.files)
     if masks is None:
-        return Pairs(images, None, [(image_files[name], "") for name in sorted(image_files)]), findings
+        return Pairs(images, None, [(name, image_listing.files[name], "") for name in names]), findings
     mask_listing = Listing.of(masks, _MASK_SUFFIXES, root=root or masks)
-    mask_files = mask_listing.files
     findings += mask_listing.findings
-    if image_files and mask_files:
+    if image_listing.files and mask_listing.files:
         findings += _unmatched(image_listing, mask_listing)
-    both = sorted(image_files.keys() & mask_files.keys())
-    return Pairs(images, masks, [(image_files[name], mask_files[name]) for name in both], label_map), findings
+    suffixes = mask_listing.files
+    files = [(name, image_listing.files[name], suffixes[name]) for name in names if name in suffixes]
+    return Pairs(images, masks, files, label_map), findings
 
 
 def _listed_pairs(path: Path, label_map: LabelMap | None) -> tuple[Pairs, list[Finding]]:
@@ -161,7 +162,7 @@ def _listed_pairs(path: Path, label_map: LabelMap | None) -> tuple[Pairs, list[F
     files = []
     for image, mask in manifest.lines:
         below = image.relative_to(folder) if image.is_relative_to(folder) else image
-        files.append((str(below), "" if mask is None else str(mask)))
+        files.append((*os.path.splitext(below.as_posix()), "" if mask is None else mask.absolute().as_posix()))
     masks = None if manifest.attribute is None else folder
     return Pairs(folder, masks, files, label_map, labels=manifest.labels), list(manifest.findings)
 
@@ -234,14 +235,14 @@ def _unmatched(images: Listing, masks: Listing) -> list[Finding]:
     lone_masks = _Lone(masks.files.keys() - images.files.keys())
     findings = [
         Finding(
-            images.folder / images.files[name], "has no mask", f"a mask named {name}.png",
+            images.path(name), "has no mask", f"a mask named {name}.png",
             _partner(name, lone_masks, "mask") or "Add the mask or remove the image.", "image-without-mask",
         )
         for name in lone_images.names
     ]  # fmt: skip
     findings += [
         Finding(
-            masks.folder / masks.files[name], "has no image", f"an image named {name}.jpg, .png, ...",
+            masks.path(name), "has no image", f"an image named {name}.jpg, .png, ...",
             _partner(name, lone_images, "image") or "Add the image or remove the mask.", "mask-without-image",
         )
         for name in lone_masks.names
