@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constrain
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint docs bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -29,6 +29,9 @@ lint: .venv/dev-installed ## style, types and the import ladder
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/dev-installed ## the documentation as a site, into build/docs
+	$(BIN)/sphinx-build -W --keep-going -b html docs build/docs
 
 bench: .venv/dev-installed ## speed against peers; with DATASET=FOLDER also the data path and accuracy
 	$(BIN)/python benchmarks/training_speed.py $(if $(MXNET_PYTHON),--mxnet-python $(MXNET_PYTHON))

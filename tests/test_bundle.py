@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import hashlib
 import io
 import json
@@ -70,6 +71,15 @@ def test_the_model_of_a_bundle_gives_the_logits_of_the_trained_one(folder, train
     trained.eval()
     with torch.inference_mode():
         assert torch.equal(model(images).main, trained(images).main)
+
+
+def test_the_temperature_is_kept_and_is_1_for_bundles_from_before_there_was_one(folder, bundle):
+    save_bundle(folder, dataclasses.replace(bundle, temperature=1.75))
+    assert load_bundle(folder).temperature == 1.75
+    facts = json.loads((folder / "model.json").read_text())
+    assert facts.pop("temperature") == 1.75
+    (folder / "model.json").write_text(json.dumps(facts))
+    assert load_bundle(folder).temperature == 1.0
 
 
 def test_the_auxiliary_head_is_left_out(folder, trained):
@@ -182,6 +192,9 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path, bundle):
         (lambda f: change(f, settings=None), "'settings' is missing or no dict"),
         (lambda f: change(f, settings={"epoch": 3}), "Unknown setting 'epoch'. Did you mean 'epochs'"),
         (lambda f: change(f, labels=[{"id": 0}]), "class 0 has the name None"),
+        (lambda f: change(f, temperature=0), "temperature is 0, expected a number from 0.001"),
+        (lambda f: change(f, temperature=None), "temperature is None, expected a number"),
+        (lambda f: change(f, temperature=10**400), "temperature is 1000.*, expected a number"),
         (lambda f: change(f, weights={}), "has .* bytes, expected None"),
         (lambda f: os.truncate(f / "model.safetensors", 1000), "has 1000 bytes, expected .* incomplete"),
     ],

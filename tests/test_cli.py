@@ -32,6 +32,8 @@ FLAGS = {
     },
     "describe": NETWORK_FLAGS | {"--num-classes", "--aux-loss-weight", "--json"},
     "evaluate": CHANNEL_FLAGS | MACHINE_FLAGS | {"--split", "--output", "--tile", "--json"},
+    "compare": {"--json"},
+    "report": {"--figures", "--json"},
     "score": {"--output", "--num-classes", "--classes", "--json"},
     "predict": MACHINE_FLAGS | {"--output", "--overlay", "--as-source", "--probabilities", "--tile", "--json"},
     "train": CHANNEL_FLAGS | {"--output", "--config", "--resume", "--classes", "--device", "--quiet", "--json"},
@@ -46,6 +48,8 @@ def flags_of(verb):
         "describe": [],
         "evaluate": ["m", "d"],
         "score": ["t", "p"],
+        "compare": ["a", "b"],
+        "report": ["r"],
         "predict": ["m", "i", "--output", "o"],
         "train": ["d", "--output", "o"],
     }[verb]

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pixelwise.api.datasets import check, convert, fact_sheet, repair
-    from pixelwise.api.models import describe, evaluate, load, predict, score, train
+    from pixelwise.api.evaluations import evaluate, write_report
+    from pixelwise.api.models import describe, load, predict, train
+    from pixelwise.api.scores import compare, score
     from pixelwise.errors import PixelwiseError
     from pixelwise.labels import LabelTable
     from pixelwise.settings import Settings
@@ -14,7 +16,9 @@ _HOMES = {
     "PixelwiseError": "errors",
     "Settings": "settings",
     **dict.fromkeys(("check", "convert", "fact_sheet", "repair"), "api.datasets"),
-    **dict.fromkeys(("describe", "evaluate", "load", "predict", "score", "train"), "api.models"),
+    **dict.fromkeys(("evaluate", "write_report"), "api.evaluations"),
+    **dict.fromkeys(("compare", "score"), "api.scores"),
+    **dict.fromkeys(("describe", "load", "predict", "train"), "api.models"),
 }
 
 __all__ = [
@@ -22,6 +26,7 @@ __all__ = [
     "PixelwiseError",
     "Settings",
     "check",
+    "compare",
     "convert",
     "describe",
     "evaluate",
@@ -31,6 +36,7 @@ __all__ = [
     "repair",
     "score",
     "train",
+    "write_report",
 ]
 
 

@@ -37,7 +37,7 @@ class Bundle:
     """A trained model with everything needed to use and to judge it.
 
     `scores` is what `Scores.to_json` gives. `state` holds the tensors of the network in inference: those of
-    the auxiliary head, which only training uses, are dropped.
+    the auxiliary head, which only training uses, are dropped. Probabilities are softmax(logits / `temperature`).
     """
 
     settings: Settings
@@ -45,6 +45,7 @@ class Bundle:
     scores: Mapping[str, Any]
     provenance: Mapping[str, Any]
     state: Mapping[str, Tensor]
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         state = {name: tensor for name, tensor in self.state.items() if not name.startswith(_AUXILIARY)}
@@ -122,7 +123,8 @@ def load_bundle(path: Path) -> Bundle:
     try:
         settings = Settings.of(facts["settings"], source=f"{source}/{FACTS_FILE}")
         labels = LabelTable.from_json(facts["labels"], source=f"{source}/{FACTS_FILE}")
-        bundle = Bundle(settings, labels, facts["scores"], facts["provenance"], safetensors.torch.load(weights))
+        state, temperature = safetensors.torch.load(weights), float(facts.get("temperature", 1.0))
+        bundle = Bundle(settings, labels, facts["scores"], facts["provenance"], state, temperature)
     except (SettingsError, DataError) as error:
         raise ModelError(f"{error} The model may come from another version; use the one that made it.") from None
     except (safetensors.SafetensorError, ValueError, TypeError) as error:
@@ -136,6 +138,7 @@ def _facts(bundle: Bundle, weights: bytes) -> dict[str, Any]:
         "settings": bundle.settings.to_json(),
         "labels": bundle.labels.to_json(),
         "normalisation": {name: bundle.state[name].flatten().tolist() for name in ("mean", "std")},
+        "temperature": bundle.temperature,
         "scores": dict(bundle.scores),
         "provenance": dict(bundle.provenance),
         "weights": {"bytes": len(weights), "sha256": hashlib.sha256(weights).hexdigest()},
@@ -270,6 +273,9 @@ def _parsed(content: bytes, source: str) -> dict[str, Any]:
         kind = list if part == "labels" else dict
         if not isinstance(facts.get(part), kind):
             raise ModelError(f"{where}: {part!r} is missing or no {kind.__name__}. {_REMEDY}")
+    temperature = facts.get("temperature", 1.0)  # bundles of before it was fitted have none
+    if not (isinstance(temperature, int | float) and 1e-3 <= temperature <= 1e3):
+        raise ModelError(f"{where}: temperature is {temperature!r}, expected a number from 0.001 to 1000. {_REMEDY}")
     return dict(facts)
 
 

@@ -12,7 +12,6 @@ from pixelwise.data.synthetic import draw_dataset
 from pixelwise.errors import SettingsError
 from pixelwise.inference.render import error_map, mask_image, panel, save_png
 from pixelwise.labels import LabelTable
-from pixelwise.scoring.metrics import write_scores
 
 SIZE = (256, 192)
 # Small scenes of one kind and little time: small crops and mild augmentation learn faster than the defaults.
@@ -54,9 +53,8 @@ def run_demo(output: str, *, device: str | None = None, precision: str | None = 
         "4  Evaluating on images it has never seen",
         f"pixelwise evaluate {run} {data} --split test --output {folder}",
     )
-    scores = pixelwise.evaluate(run, data, split="test", device=device, precision=precision)
-    write_scores(scores, folder)
-    print(scores.table())
+    found = pixelwise.evaluate(run, data, split="test", output=folder, device=device, precision=precision)
+    print(found.table())
 
     _say("5  Predicting", f"pixelwise predict {run} {data / 'test'} --output {masks}")
     print(pixelwise.predict(run, data / "test", output=masks, device=device, precision=precision).text())
@@ -65,7 +63,8 @@ def run_demo(output: str, *, device: str | None = None, precision: str | None = 
     save_png(picture, _picture(data, masks))
     minutes = (time.monotonic() - started) / 60
     print(
-        f"\nDone in {minutes:.1f} minutes: mIoU {scores.mean_iou:.3f} on the test scenes. Look at {picture}\n"
+        f"\nDone in {minutes:.1f} minutes: mIoU {found.scores.mean_iou:.3f} on the test scenes. Look at {picture}\n"
+        f"and at the reports: {run / 'report' / 'index.html'}, {folder / 'report' / 'index.html'}.\n"
         "These scenes are drawn, all by one hand: they show the trip, not what to expect on photographs."
     )
     return picture

@@ -34,7 +34,12 @@ class Brightness(nn.Module):
 
 @pytest.fixture
 def predictor():
-    return Predictor(types.SimpleNamespace(labels=LABELS, build_model=lambda: Brightness().eval()), CPU)
+    return predictor_of(temperature=1.0)
+
+
+def predictor_of(temperature):
+    bundle = types.SimpleNamespace(labels=LABELS, temperature=temperature, build_model=lambda: Brightness().eval())
+    return Predictor(bundle, CPU)
 
 
 # Wider than high, bright at the upper left only.
@@ -92,6 +97,14 @@ def test_probabilities_come_on_request_and_sum_to_one(predictor):
     # logits 0.5 and -0.5: the logistic function of 1
     assert prediction.probabilities[0] == pytest.approx(np.full((2, 3), 0.7310586))
     assert prediction.probabilities.sum(axis=0) == pytest.approx(np.ones((2, 3)))
+
+
+def test_the_temperature_softens_the_probabilities_and_leaves_the_class_ids():
+    pixels = np.full((2, 3), 127, dtype=np.uint8)
+    prediction = predictor_of(temperature=2.0).predict(pixels, probabilities=True)
+    # logits 0.25 and -0.25: the logistic function of 1 / 2
+    assert prediction.probabilities[0] == pytest.approx(np.full((2, 3), 0.6224593))
+    assert np.array_equal(prediction.class_ids, predictor_of(temperature=1.0).predict(pixels).class_ids)
 
 
 def test_tiles_can_be_asked_for(predictor):

@@ -178,3 +178,36 @@ def test_every_algorithm_makes_the_trip(run, tmp_path, dataset, algorithm):
     code, _out, err = run("predict", tmp_path / "run", dataset / "test", "--output", tmp_path / "masks")
     assert code == 0, err
     assert len(list(Path(tmp_path / "masks").iterdir())) == 2
+
+
+def test_training_and_evaluating_write_a_report(run, tmp_path, trained):
+    page = trained / "report" / "index.html"
+    assert "square" in page.read_text(encoding="utf-8")
+    bundle = json.loads((trained / "model" / "model.json").read_text())
+    assert 0.05 <= bundle["temperature"] <= 20
+
+    dataset = trained.parent / "dataset"
+    code, _out, err = run("evaluate", trained, dataset, "--split", "train", "--output", tmp_path / "scores")
+    assert code == 0, err
+    assert {path.name for path in (tmp_path / "scores").iterdir()} == {"scores.json", "images.json", "report"}
+    (tmp_path / "scores" / "report" / "index.html").unlink()
+    code, out, err = run("report", tmp_path / "scores", "--figures", tmp_path / "figures")
+    assert (code, out.strip()) == (0, str(tmp_path / "scores" / "report" / "index.html")), err
+    assert "square" in (tmp_path / "scores" / "report" / "index.html").read_text(encoding="utf-8")
+    assert len(list((tmp_path / "figures").glob("*.png"))) > 5
+
+
+def test_two_evaluations_are_compared_image_by_image(run, tmp_path, trained):
+    dataset = trained.parent / "dataset"
+    for name in ("a", "b"):
+        assert run("evaluate", trained, dataset, "--output", tmp_path / name)[0] == 0
+    code, out, _err = run("compare", tmp_path / "a", tmp_path / "b", "--json")
+    assert code == 0
+    assert json.loads(out)["mean_iou"]["difference"] == 0
+    assert run("evaluate", trained, dataset, "--split", "train", "--output", tmp_path / "c")[0] == 0
+    code, _out, err = run("compare", tmp_path / "a", tmp_path / "c")
+    assert code == 1
+    assert "validation0" in err
+    code, _out, err = run("compare", tmp_path / "a", tmp_path / "nowhere")
+    assert code == 1
+    assert "nowhere" in err

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from pixelwise.labels import IGNORE
-from pixelwise.scoring.confusion import ConfusionMatrix
+from pixelwise.scoring.confusion import ConfusionMatrix, joint_counts
 
 
 def array(*values):
@@ -32,6 +32,26 @@ def test_the_counts_are_those_of_scikit_learn_on_random_masks_with_ignored_pixel
     counted = truth != IGNORE
     expected = confusion_matrix(truth[counted], predicted[counted], labels=range(21))
     assert np.array_equal(matrix.counts, expected)
+
+
+def patches(random, shape, side):
+    """Masks of square patches, ignored ones among them, as masks are: runs of equal pixels."""
+    coarse = random.choice([0, 1, 7, 200, 253, IGNORE], [-(-length // side) for length in shape])
+    return np.kron(coarse, np.ones((side, side)))[: shape[0], : shape[1]].astype(np.uint8)
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 5, 40, 2000])  # from a run for every pixel to one across all slices
+def test_patches_of_any_size_are_counted_as_scikit_learn_counts_their_pixels(side):
+    random = np.random.default_rng(side)
+    truth, predicted = patches(random, (1100, 1300), side), np.roll(patches(random, (1100, 1300), side), 7, axis=1)
+    expected = confusion_matrix(truth.ravel(), predicted.ravel(), labels=range(256))
+    assert np.array_equal(joint_counts(truth, predicted), expected)
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (1, 1), (3, 0)])
+def test_hardly_any_pixel_is_counted_too(shape):
+    counts = joint_counts(np.full(shape, 3, dtype=np.uint8), np.full(shape, 5, dtype=np.uint8))
+    assert counts.sum() == counts[3, 5] == np.prod(shape)
 
 
 def test_arrays_that_are_not_contiguous_are_counted_alike():

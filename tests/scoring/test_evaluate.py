@@ -14,7 +14,8 @@ from pixelwise.data.pairs import Pair
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.runtime import Runtime
-from pixelwise.scoring.evaluate import evaluate, score_folders
+from pixelwise.scoring.evaluate import evaluate
+from pixelwise.scoring.folders import score_folders
 
 CPU = Runtime(torch.device("cpu"), torch.float32)
 LABELS = LabelTable.named(["dark", "bright"])
@@ -121,15 +122,15 @@ def folders(tmp_path):
 
 
 def test_two_folders_of_masks_are_scored_whatever_their_sizes(folders):
-    scores = score_folders(*folders)
+    scores = score_folders(*folders).scores
     assert scores.confusion.counts.tolist() == [[1, 0, 0], [1, 0, 0], [0, 1, 1]]
     assert scores.labels == LabelTable.numbered(3)
 
 
 def test_classes_can_be_given_by_number_or_by_name(folders, tmp_path):
-    assert score_folders(*folders, num_classes=5).labels.num_classes == 5
+    assert score_folders(*folders, num_classes=5).scores.labels.num_classes == 5
     (tmp_path / "classes.json").write_text('{"0": "sky", "1": "road", "2": "car"}')
-    assert score_folders(*folders, classes_file=tmp_path / "classes.json").labels.names == ("sky", "road", "car")
+    assert score_folders(*folders, classes_file=tmp_path / "classes.json").scores.labels.names == ("sky", "road", "car")
     with pytest.raises(SettingsError, match=r"num_classes is 4 but .* lists 3"):
         score_folders(*folders, num_classes=4, classes_file=tmp_path / "classes.json")
     with pytest.raises(SettingsError, match=r"num_classes is 1, expected 2"):
@@ -141,7 +142,7 @@ def test_palette_masks_are_scored_by_their_indices(folders):
     image = Image.fromarray(np.array([[0, 0, 1]], dtype=np.uint8))
     image.putpalette(LabelTable.numbered(3).palette())
     image.save(predicted / "a.png")
-    assert score_folders(truth, predicted).confusion.counts[:2, :2].tolist() == [[1, 0], [1, 0]]
+    assert score_folders(truth, predicted).scores.confusion.counts[:2, :2].tolist() == [[1, 0], [1, 0]]
 
 
 def test_every_fault_of_every_file_is_in_one_message(folders):

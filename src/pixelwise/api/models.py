@@ -1,5 +1,6 @@
-"""The verbs about models: describe, train, evaluate, score, predict, load."""
+"""The verbs about models: describe, train, predict, load."""
 
+import dataclasses
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -7,22 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pixelwise.runtime as machine
-from pixelwise.api.arguments import PathLike, path_of, paths_of
+from pixelwise.api.arguments import PathLike, path_of
 from pixelwise.api.datasets import check
-from pixelwise.bundle import Bundle, load_bundle
+from pixelwise.api.reporting import Report, read_history, write_report_of
+from pixelwise.bundle import Bundle, load_bundle, save_bundle
 from pixelwise.data.batches import EvaluationBatches
-from pixelwise.data.check import check_dataset
-from pixelwise.data.pairs import SPLITS, Dataset, open_dataset
-from pixelwise.errors import DataError, SettingsError
+from pixelwise.data.check import CheckReport
 from pixelwise.inference.files import PredictionReport, predict_files
 from pixelwise.inference.predictor import Predictor
-from pixelwise.labels import LabelTable
 from pixelwise.models.describe import describe as describe_network
 from pixelwise.models.description import Description
-from pixelwise.scoring.evaluate import evaluate as evaluate_model
-from pixelwise.scoring.evaluate import score_folders
-from pixelwise.scoring.metrics import Scores
+from pixelwise.scoring.examine import examine
 from pixelwise.settings import Settings
+from pixelwise.training.clock import EXAMINED
 from pixelwise.training.run import TrainingResult, prepare_folder, read_run_settings, train_run
 
 PASCAL_VOC_CLASSES = 21
@@ -87,55 +85,10 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         dataset, num_classes=chosen.num_classes, classes=classes, channels=channels, crop_size=chosen.crop_size
     )
     report.require_sound()
-    return train_run(report, chosen, folder, resume=resume, device=device, is_quiet=quiet, started=started)
-
-
-def evaluate(
-    model: PathLike,
-    dataset: PathLike | None = None,
-    *,
-    split: str = "validation",
-    channels: Mapping[str, PathLike | None] | None = None,
-    tile: int | None = None,
-    device: str | None = None,
-    precision: str | None = None,
-) -> Scores:
-    """Score a model on a split of a dataset, at the native resolution of its masks.
-
-    Args:
-        model: a run folder, a bundle folder or a model.tar.gz.
-        dataset: as in `check`; only `split` is looked at.
-        split: "train", "validation" or "test".
-        channels: as in `check`.
-        tile: images longer than this many pixels go through overlapping tiles.
-        device: as in `train`.
-        precision: "bfloat16" or "float32"; by default that of the training.
-
-    Raises:
-        ModelError: the model cannot be loaded.
-        DataError: the split is missing or has faults.
-    """
-    if split not in SPLITS:
-        raise SettingsError(f"split is {split!r}, expected one of {', '.join(SPLITS)}.")
-    bundle = load_bundle(Path(model))
-    opened = open_dataset(path_of(dataset), required=(split, f"{split}_annotation"), channels=paths_of(channels))
-    _require_same_classes(opened.classes_file, bundle.labels)
-    only = Dataset({split: opened.splits[split]}, None)
-    report = check_dataset(only, num_classes=bundle.labels.num_classes)
-    report.require_sound()
-    with machine.start(device, precision or bundle.settings.precision) as runtime:
-        network = Predictor(bundle, runtime).model
-        batches = EvaluationBatches(
-            report.pairs[split], bundle.labels, rank=runtime.rank, world_size=runtime.world_size
-        )
-        return evaluate_model(network, batches, labels=bundle.labels, runtime=runtime, tile=tile).scores
-
-
-def score(
-    truth: PathLike, predicted: PathLike, *, num_classes: int | None = None, classes: PathLike | None = None
-) -> Scores:
-    """Score a folder of masks from any tool against the folder of true masks; files are paired by stem."""
-    return score_folders(Path(truth), Path(predicted), num_classes=num_classes, classes_file=path_of(classes))
+    result = train_run(report, chosen, folder, resume=resume, device=device, is_quiet=quiet, started=started)
+    if os.environ.get("RANK", "0") == "0":
+        look_closely(result, report, device=device)
+    return result
 
 
 def predict(  # noqa: PLR0913  # the door lists what one may ask for
@@ -191,14 +144,24 @@ def _settings(folder: Path, config: PathLike | None, given: Mapping[str, Any], *
     return Settings.of({**(read_run_settings(folder) if resume else {}), **given})
 
 
-def _require_same_classes(classes_file: Path | None, labels: LabelTable) -> None:
-    """Refuse to score a model on a dataset that numbers the classes differently."""
-    if classes_file is None:
-        return
-    names = LabelTable.read(classes_file).names
-    if names != labels.names and labels.names != LabelTable.numbered(labels.num_classes).names:
-        raise DataError(
-            f"{classes_file}: the classes are {', '.join(names)}, but the model was trained for "
-            f"{', '.join(labels.names)}. Scores would compare different things; take the dataset or the model "
-            "that fits, or correct the names."
-        )
+def look_closely(result: TrainingResult, report: CheckReport, *, device: str | None) -> None:
+    """Fit the temperature of the trained model on validation, keep it in the bundle, and write RUN/report."""
+    bundle = load_bundle(result.bundle)
+    pairs = report.pairs["validation"]
+    # Evenly spaced, so that neighbours in a video do not crowd out the rest.
+    examined = [pairs[i * len(pairs) // min(len(pairs), EXAMINED)] for i in range(min(len(pairs), EXAMINED))]
+    runtime = machine.Runtime(
+        machine.choose_device(device),
+        machine.choose_precision(bundle.settings.precision, machine.choose_device(device)),
+    )
+    predictor = Predictor(bundle, runtime)
+    examination = examine(
+        predictor.model, EvaluationBatches(examined, bundle.labels), labels=bundle.labels, runtime=runtime
+    )
+    assert examination.insight is not None
+    calibrated = dataclasses.replace(bundle, temperature=examination.insight.calibration.best_temperature)
+    save_bundle(result.bundle, calibrated)
+    facts = {name: each.to_json() for name, each in report.facts.items()}
+    title = f"{result.folder.resolve().name} on validation"
+    source = Report(title, examination, examined, facts, read_history(result.folder))
+    write_report_of(source, calibrated, Predictor(calibrated, runtime), result.folder / "report")

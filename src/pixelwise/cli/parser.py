@@ -4,7 +4,19 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from pixelwise.cli.verbs import CHANNELS, check, convert, demo, describe, evaluate, predict, score, train
+from pixelwise.cli.verbs import (
+    CHANNELS,
+    check,
+    compare,
+    convert,
+    demo,
+    describe,
+    evaluate,
+    predict,
+    report,
+    score,
+    train,
+)
 from pixelwise.data.convert.formats import FORMATS
 from pixelwise.errors import SettingsError
 from pixelwise.settings import FIELDS, KINDS
@@ -20,16 +32,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for add in (
-        _add_demo,
-        _add_check,
-        _add_convert,
-        _add_describe,
-        _add_train,
-        _add_evaluate,
-        _add_score,
-        _add_predict,
-    ):
+    data, models = (_add_check, _add_convert), (_add_describe, _add_train, _add_predict)
+    quality = (_add_evaluate, _add_score, _add_compare, _add_report)
+    for add in (_add_demo, *data, *models, *quality):
         add(commands)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
@@ -127,7 +132,7 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("model", metavar="MODEL", help="run folder, bundle folder or model.tar.gz")
     _add_dataset(parser)
     parser.add_argument("--split", default="validation", help="train, validation or test (default: validation)")
-    parser.add_argument("--output", metavar="DIR", help="write scores.json there")
+    parser.add_argument("--output", metavar="DIR", help="write scores.json, images.json and report/index.html there")
     _add_tile(parser)
     _add_machine(parser)
     _add_json(parser)
@@ -137,8 +142,22 @@ def _add_score(commands: Any) -> None:
     parser = _command(commands, score, "my-dataset/test_annotation predictions --classes my-dataset/classes.json")
     parser.add_argument("truth", metavar="TRUTH", help="folder of true masks")
     parser.add_argument("predicted", metavar="PREDICTED", help="folder of predicted masks, of the same names")
-    parser.add_argument("--output", metavar="DIR", help="write scores.json there")
+    parser.add_argument("--output", metavar="DIR", help="write scores.json and images.json there")
     _add_classes(parser)
+    _add_json(parser)
+
+
+def _add_compare(commands: Any) -> None:
+    parser = _command(commands, compare, "scores-a scores-b")
+    parser.add_argument("first", metavar="A", help="a folder that evaluate or score wrote")
+    parser.add_argument("second", metavar="B", help="another one, of the same images")
+    _add_json(parser)
+
+
+def _add_report(commands: Any) -> None:
+    parser = _command(commands, report, "run --figures figures")
+    parser.add_argument("run_folder", metavar="RUN", help="a run folder, or a folder that evaluate wrote")
+    parser.add_argument("--figures", metavar="DIR", help="also write every figure as PNG there")
     _add_json(parser)
 
 

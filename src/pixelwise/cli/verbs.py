@@ -79,32 +79,64 @@ def train(options: argparse.Namespace) -> int:
         **_settings(options),
     )
     facts = {"run": str(result.folder), "model": str(result.bundle), "best_epoch": result.best_epoch}
-    _print(options, lambda: {**facts, "scores": result.scores.to_json()}, result.scores.table)
+    page = result.folder / "report" / "index.html"
+    facts["report"] = str(page)
+    text = f"{result.scores.table()}\n\nThe report: {page}"
+    _print(options, lambda: {**facts, "scores": result.scores.to_json()}, lambda: text)
     return 0
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    """Score a model."""
+    """Score a model, and report where it fails."""
     import pixelwise
 
-    scores = pixelwise.evaluate(
-        options.model,
-        options.dataset,
-        split=options.split,
-        channels=_channels(options),
-        tile=options.tile,
-        device=options.device,
-        precision=options.precision,
-    )
-    return _report_scores(options, scores)
+    with progress("evaluating") as seen:
+        found = pixelwise.evaluate(
+            options.model,
+            options.dataset,
+            split=options.split,
+            output=options.output,
+            channels=_channels(options),
+            tile=options.tile,
+            device=options.device,
+            precision=options.precision,
+            progress=seen,
+        )
+    _print(options, found.to_json, found.table)
+    return 0
 
 
 def score(options: argparse.Namespace) -> int:
     """Score masks against masks."""
     import pixelwise
 
-    scores = pixelwise.score(options.truth, options.predicted, num_classes=options.num_classes, classes=options.classes)
-    return _report_scores(options, scores)
+    found = pixelwise.score(
+        options.truth,
+        options.predicted,
+        num_classes=options.num_classes,
+        classes=options.classes,
+        output=options.output,
+    )
+    _print(options, found.to_json, found.table)
+    return 0
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Say whether two evaluations differ for real."""
+    import pixelwise
+
+    comparison = pixelwise.compare(options.first, options.second)
+    _print(options, comparison.to_json, comparison.text)
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write the report of a run or an evaluation anew."""
+    import pixelwise
+
+    page = pixelwise.write_report(options.run_folder, figures=options.figures)
+    _print(options, lambda: {"report": str(page)}, lambda: str(page))
+    return 0
 
 
 def predict(options: argparse.Namespace) -> int:
@@ -140,15 +172,6 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
 
 def _channels(options: argparse.Namespace) -> dict[str, str | None]:
     return {name: getattr(options, f"channel_{name}") for name in CHANNELS}
-
-
-def _report_scores(options: argparse.Namespace, scores: Any) -> int:
-    if options.output:
-        from pixelwise.scoring.metrics import write_scores
-
-        write_scores(scores, Path(options.output))
-    _print(options, scores.to_json, scores.table)
-    return 0
 
 
 def _print(options: argparse.Namespace, as_json: Callable[[], Any], as_text: Callable[[], str]) -> None:

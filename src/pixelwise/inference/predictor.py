@@ -37,10 +37,12 @@ class Predictor:
     Attributes:
         model: the network, in eval mode.
         labels: the classes that it tells apart.
+        temperature: what divides the logits before they become probabilities.
     """
 
     def __init__(self, bundle: Bundle, runtime: Runtime, *, tile: int | None = None) -> None:
         self.labels, self.runtime, self.tile = bundle.labels, runtime, tile
+        self.temperature = bundle.temperature
         model = bundle.build_model()
         self.model = model.to(runtime.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -61,7 +63,7 @@ class Predictor:
         with torch.inference_mode():
             logits = class_logits(self.model, images, runtime=self.runtime, tile=self.tile)[0]
             class_ids = likeliest(logits[None])[0].cpu().numpy()
-            shares = logits.softmax(dim=0).cpu().numpy() if probabilities else None
+            shares = (logits / self.temperature).softmax(dim=0).cpu().numpy() if probabilities else None
         return Prediction(class_ids, self.labels, shares)
 
 

@@ -50,8 +50,11 @@ def joined(parts: Iterable[object]) -> Html:
     return Html("\n".join(html(part) for part in parts))
 
 
-def page(title: str, sections: Sequence[Section], *, lead: object = "") -> Html:
-    """A whole document: the title, `lead` (what a hurried reader must know), contents, sections."""
+def page(title: str, sections: Sequence[Section], *, lead: object = "", style: str = "", script: str = "") -> Html:
+    """A whole document: the title, `lead` (what a hurried reader must know), contents, sections.
+
+    `style` and `script` are of its own, beside those of all pages.
+    """
     links = joined(Html(f'<li><a href="#{escape(each.name)}">{escape(each.title)}</a></li>') for each in sections)
     contents = f'<nav aria-label="Contents"><ul>{links}</ul></nav>' if len(sections) > 1 else ""
     body = joined(
@@ -65,9 +68,9 @@ def page(title: str, sections: Sequence[Section], *, lead: object = "") -> Html:
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_POLICY}\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n<meta name="generator" content="Pixelwise">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}{style}</style>\n</head>\n<body>\n"
         f"<header><h1>{escape(title)}</h1>\n{html(lead)}\n{contents}</header>\n"
-        f"<main>\n{body}\n</main>\n<script>{_SCRIPT}</script>\n</body>\n</html>\n"
+        f"<main>\n{body}\n</main>\n<script>{_SCRIPT}{script}</script>\n</body>\n</html>\n"
     )
 
 
@@ -102,7 +105,8 @@ def picture(image: Image.Image, alt: str) -> Html:
     if exact:
         image.save(buffer, "PNG", optimize=True)
     else:
-        image.convert("RGB").save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0, optimize=True)
+        # Not optimised: Pillow's buffer for that is too small for a picture of noise.
+        image.convert("RGB").save(buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
     kind, content = ("png", ' class="exact"') if exact else ("jpeg", ""), base64.b64encode(buffer.getvalue()).decode()
     return Html(
         f'<img{kind[1]} src="data:image/{kind[0]};base64,{content}" alt="{escape(alt)}" '

@@ -5,14 +5,22 @@ import time
 from pixelwise.settings import Settings
 from pixelwise.training.checkpoint import TrainingState
 
+EXAMINED = 500
+"""So many validation images at most are looked at closely for the report after training."""
+
+_SECONDS_PER_EXAMINED_IMAGE = 0.1  # of half a megapixel or less on one core
+
 
 class Clock:
     """How much of the training is done: counted in steps, or in time under a budget."""
 
-    def __init__(self, settings: Settings, steps_per_epoch: int, seconds_before: float = 0.0) -> None:
+    def __init__(
+        self, settings: Settings, steps_per_epoch: int, seconds_before: float = 0.0, *, validation_images: int = 0
+    ) -> None:
         self._budget = settings.budget
         self._total = settings.epochs * steps_per_epoch
         self._started = time.monotonic() - seconds_before
+        self._validation_images = validation_images
         # Until a validation was timed, keep a tenth of the budget for the last one and for writing.
         self._reserve = 0.1 * (settings.budget or 0.0)
         self._validated_at, self._validation_seconds = 0.0, 0.0
@@ -40,11 +48,16 @@ class Clock:
         return self._validation_seconds <= 0.1 * (self.seconds() - self._validated_at)
 
     def expect_validation(self, seconds: float) -> None:
-        """Keep that much time, and some more, for the last validation and for writing."""
+        """Keep that much time, and some more, for the last validation, the report's closer look and writing."""
         self._validation_seconds = seconds
-        self._reserve = 1.15 * seconds + 3.0
+        self._reserve = 1.15 * seconds + self._closer_look(seconds) + 3.0
 
     def validated(self, seconds: float) -> None:
         """Note how long a validation took."""
         self._validated_at = self.seconds()
         self.expect_validation(seconds)
+
+    def _closer_look(self, validation_seconds: float) -> float:
+        """What the report will take: another pass over at most EXAMINED images, and counting in each."""
+        images = min(self._validation_images, EXAMINED)
+        return images * (validation_seconds / max(self._validation_images, 1) + _SECONDS_PER_EXAMINED_IMAGE)

@@ -154,7 +154,9 @@ class _Run:
             learner.restore(parts)
         self._refuse_single_samples(model, state)
         self._introduce(model, state)
-        clock = Clock(self.settings, self.batches.steps_per_epoch, time.monotonic() - started + state.seconds)
+        seconds_before = time.monotonic() - started + state.seconds
+        images = len(self.report.pairs["validation"])
+        clock = Clock(self.settings, self.batches.steps_per_epoch, seconds_before, validation_images=images)
         if self.settings.budget is not None:
             clock.expect_validation(self._seconds_of_validation(learner.scored))
         around = Surroundings(self._validate, self._keep_best, self.checkpoints, self.log, self.stop)

@@ -1,0 +1,142 @@
+"""The verbs about a model's quality: evaluate, write_report."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pixelwise.runtime as machine
+from pixelwise.api.arguments import PathLike, path_of, paths_of
+from pixelwise.api.reporting import Report, read_history, write_report_of
+from pixelwise.bundle import Bundle, load_bundle
+from pixelwise.data.batches import EvaluationBatches
+from pixelwise.data.check import CheckReport, check_dataset
+from pixelwise.data.pairs import SPLITS, Dataset, Pair, open_dataset
+from pixelwise.errors import DataError, SettingsError
+from pixelwise.inference.predictor import Predictor
+from pixelwise.labels import LabelTable
+from pixelwise.report.content import ReportContent
+from pixelwise.scoring.examination import Examination, write_examination
+from pixelwise.scoring.examine import examine
+
+Progress = Callable[[int, int], None]
+
+
+def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
+    model: PathLike,
+    dataset: PathLike | None = None,
+    *,
+    split: str = "validation",
+    output: PathLike | None = None,
+    channels: Mapping[str, PathLike | None] | None = None,
+    tile: int | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    progress: Progress | None = None,
+) -> Examination:
+    """Score a model on a split of a dataset, at the native resolution of its masks, and look at where it fails.
+
+    Args:
+        model: a run folder, a bundle folder or a model.tar.gz.
+        dataset: as in `check`; only `split` is looked at.
+        split: "train", "validation" or "test".
+        output: a folder for scores.json, images.json (for `compare`) and report/index.html. Without it, the report
+            of a run folder is written anew, and of other models nothing.
+        channels: as in `check`.
+        tile: images longer than this many pixels go through overlapping tiles.
+        device: as in `train`.
+        precision: "bfloat16" or "float32"; by default that of the training.
+        progress: called with (images done, images in all).
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        DataError: the split is missing or has faults.
+    """
+    bundle = load_bundle(Path(model))
+    checked = _checked(bundle, dataset, split, channels)
+    pairs = checked.pairs[split]
+    with machine.start(device, precision or bundle.settings.precision) as runtime:
+        predictor = Predictor(bundle, runtime, tile=tile)
+        examination = _examined(predictor, pairs, _counting(progress, len(pairs)))
+        if output is not None:
+            write_examination(examination, Path(output))
+        source = Path(model)
+        run = source if (source / "metrics.jsonl").is_file() else None
+        if output is not None or run is not None:
+            facts = {name: each.to_json() for name, each in checked.facts.items()}
+            about = Report(f"{source.resolve().name} on {split}", examination, pairs, facts, read_history(run))
+            write_report_of(about, bundle, predictor, Path(output or source) / "report")
+    return examination
+
+
+def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
+    """Write the report of a run or of an evaluation anew from its content.json; return the path of the page.
+
+    Args:
+        run: a run folder, an evaluation's folder or the report folder in it.
+        figures: also write every figure as PNG to this folder; needs matplotlib.
+
+    Raises:
+        DataError: nothing was reported there yet.
+    """
+    from pixelwise.report import run_page
+
+    folder = Path(run) / "report" if (Path(run) / "report").is_dir() else Path(run)
+    content = ReportContent.load(folder)
+    if figures is not None:
+        from pixelwise.report.figures import write_figures
+
+        write_figures(content, Path(figures))
+    return run_page.write_report(content, folder)
+
+
+def _examined(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[[int], None] | None) -> Examination:
+    if predictor.runtime.is_distributed:
+        raise SettingsError("evaluate runs in one process. Start it without torchrun.")
+    return examine(
+        predictor.model,
+        EvaluationBatches(pairs, predictor.labels),
+        labels=predictor.labels,
+        runtime=predictor.runtime,
+        tile=predictor.tile,
+        temperature=predictor.temperature,
+        on_images=on_images,
+    )
+
+
+def _checked(
+    bundle: Bundle, dataset: PathLike | None, split: str, channels: Mapping[str, PathLike | None] | None
+) -> CheckReport:
+    """The split, looked at and found sound, with the classes of the model."""
+    if split not in SPLITS:
+        raise SettingsError(f"split is {split!r}, expected one of {', '.join(SPLITS)}.")
+    opened = open_dataset(path_of(dataset), required=(split, f"{split}_annotation"), channels=paths_of(channels))
+    _require_same_classes(opened.classes_file, bundle.labels)
+    only = Dataset({split: opened.splits[split]}, None)
+    checked = check_dataset(only, num_classes=bundle.labels.num_classes)
+    checked.require_sound()
+    return checked
+
+
+def _require_same_classes(classes_file: Path | None, labels: LabelTable) -> None:
+    """Refuse to score a model on a dataset that numbers the classes differently."""
+    if classes_file is None:
+        return
+    names = LabelTable.read(classes_file).names
+    if names != labels.names and labels.names != LabelTable.numbered(labels.num_classes).names:
+        raise DataError(
+            f"{classes_file}: the classes are {', '.join(names)}, but the model was trained for "
+            f"{', '.join(labels.names)}. Scores would compare different things; take the dataset or the model "
+            "that fits, or correct the names."
+        )
+
+
+def _counting(progress: Progress | None, total: int) -> Callable[[int], None] | None:
+    if progress is None:
+        return None
+    done = 0
+
+    def count(images: int) -> None:
+        nonlocal done
+        done += images
+        progress(done, total)
+
+    return count

@@ -1,0 +1,41 @@
+"""The verbs about masks and scores alone: score, compare. Neither needs PyTorch."""
+
+from pathlib import Path
+
+from pixelwise.api.arguments import PathLike, path_of
+from pixelwise.scoring.compare import Comparison, Evaluated
+from pixelwise.scoring.compare import compare as compare_counts
+from pixelwise.scoring.examination import Examination, read_counts, write_examination
+from pixelwise.scoring.folders import score_folders
+
+
+def score(
+    truth: PathLike,
+    predicted: PathLike,
+    *,
+    num_classes: int | None = None,
+    classes: PathLike | None = None,
+    output: PathLike | None = None,
+) -> Examination:
+    """Score a folder of masks from any tool against the folder of true masks; files are paired by stem.
+
+    `output` is a folder for scores.json and images.json.
+    """
+    found = score_folders(Path(truth), Path(predicted), num_classes=num_classes, classes_file=path_of(classes))
+    if output is not None:
+        write_examination(found, Path(output))
+    return found
+
+
+def compare(first: PathLike, second: PathLike) -> Comparison:
+    """Whether two evaluations of the same images differ for real; each is a folder that evaluate or score wrote.
+
+    Raises:
+        DataError: a folder holds no evaluation, or the images or the classes are not the same.
+    """
+    return compare_counts(_evaluated(Path(first)), _evaluated(Path(second)))
+
+
+def _evaluated(folder: Path) -> Evaluated:
+    counts, labels = read_counts(folder)
+    return Evaluated(str(folder), counts, labels)

@@ -1,0 +1,155 @@
+"""ReportContent: all that a report shows, and its file, so that the page can be written again without model or data."""
+
+import base64
+import io
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pixelwise.errors import DataError, SettingsError
+from pixelwise.labels import LabelTable
+
+CONTENT_FILE = "content.json"
+
+_FORMAT = 1
+_JPEG_QUALITY = 92
+_PARTS = ("scores", "images", "history", "settings", "facts", "provenance")
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One image and what was made of it, small enough for a page; all four have one size."""
+
+    name: str
+    image: Image.Image  # RGB
+    truth: NDArray[np.uint8]  # (H, W) class ids, 255 where ignored
+    predicted: NDArray[np.uint8]  # (H, W) class ids
+    confidence: NDArray[np.uint8]  # (H, W) probability of the chosen class, 0 to 255 for 0 to 1
+
+
+@dataclass(frozen=True, eq=False)
+class ReportContent:
+    """What a report is written from; whatever is empty is left out of the page.
+
+    Everything but `labels` and `panels` is JSON as other files hold it, null where nothing could be measured.
+    """
+
+    title: str
+    labels: LabelTable
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    """The content of scores.json."""
+    images: Sequence[Mapping[str, Any]] = ()
+    """For each image its name, its facts and "iou", a list with one number or null for each class."""
+    history: Sequence[Mapping[str, Any]] = ()
+    """The lines of metrics.jsonl."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """For each split what `Facts.to_json` gives."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Versions, machine, date, seconds: whatever says how the numbers came about."""
+    panels: Sequence[Panel] = ()
+
+    def save(self, folder: Path) -> Path:
+        """Write `folder`/content.json, whole or not at all; return its path. Photographs are kept as JPEG.
+
+        Raises:
+            SettingsError: the folder cannot be written.
+        """
+        content = {
+            "format": _FORMAT,
+            "title": self.title,
+            "labels": self.labels.to_json(),
+            **{name: _strict(getattr(self, name)) for name in _PARTS},
+            "panels": [_panel_json(panel) for panel in self.panels],
+        }
+        path = folder / CONTENT_FILE
+        temporary = folder / f".{CONTENT_FILE}.{os.getpid()}.tmp"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                text = json.dumps(content, allow_nan=False) + "\n"
+                temporary.write_text(text, encoding="utf-8")
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"{path}: cannot be written ({error.strerror or error}). Expected a folder that may be written and "
+                "has room; free space or give another output."
+            ) from None
+        return path
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: there is no such file, or it holds something else.
+        """
+        path = folder / CONTENT_FILE
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["format"] != _FORMAT:
+                raise ValueError(f"format {content['format']!r}")
+            return cls(
+                title=str(content["title"]),
+                labels=LabelTable.from_json(content["labels"], source=str(path)),
+                **{name: content[name] for name in _PARTS},
+                panels=[_panel(entry) for entry in content["panels"]],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                f"{path}: cannot be read as the content of a report ({type(error).__name__}: {error}). Expected the "
+                f"{CONTENT_FILE} that training or `pixelwise evaluate` wrote with this version; run it again."
+            ) from None
+
+
+def _strict(value: Any) -> Any:
+    """`value` as strict JSON: null for numbers that are not finite, text for paths and the like."""
+    if isinstance(value, Mapping):
+        return {str(key): _strict(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(entry) for entry in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int | bool) else str(value)
+
+
+def _panel_json(panel: Panel) -> dict[str, str]:
+    planes = {name: _png(getattr(panel, name)) for name in ("truth", "predicted", "confidence")}
+    return {"name": panel.name, "image": _base64(panel.image, "JPEG", quality=_JPEG_QUALITY, subsampling=0), **planes}
+
+
+def _panel(entry: Mapping[str, str]) -> Panel:
+    image = _decoded(entry["image"]).convert("RGB")
+    planes = [np.array(_decoded(entry[name])) for name in ("truth", "predicted", "confidence")]
+    for plane in planes:
+        if plane.dtype != np.uint8 or plane.shape != (image.height, image.width):
+            raise ValueError(f"the pictures of {entry['name']} are not of one size")
+    return Panel(str(entry["name"]), image, *planes)
+
+
+def _png(plane: NDArray[np.uint8]) -> str:
+    return _base64(Image.fromarray(np.ascontiguousarray(plane)), "PNG")
+
+
+def _base64(image: Image.Image, form: str, **how: Any) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, form, **how)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _decoded(content: str) -> Image.Image:
+    with Image.open(io.BytesIO(base64.b64decode(content, validate=True))) as image:
+        image.load()
+        return image

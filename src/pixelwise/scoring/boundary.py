@@ -1,0 +1,173 @@
+"""Where the outlines are: Boundary IoU, accuracy near boundaries (trimap), and errors at boundaries or inside."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixelwise.labels import IGNORE
+from pixelwise.scoring.confusion import joint_counts
+
+Counts = NDArray[np.int64]
+
+DEFINITION = (
+    "boundary_iou: per class the IoU of the pixels within d of the edge of the true and of the predicted region, d = 2 "
+    "% of the image diagonal (Cheng et al., Boundary IoU, arXiv 2103.16562), with intersections and unions summed over "
+    "the images; the edge of the image counts as edge. trimap: pixel accuracy and mean IoU of the labelled pixels "
+    "within w px of another class of the truth, w px to either side of each boundary (Kohli et al., IJCV 2009). "
+    "errors_at_boundary and pixels_at_boundary: the share of the wrong and of all pixels within 4 px; "
+    "interior_accuracy: pixel accuracy of the others. Distances count a diagonal step as one. Ignored pixels count for "
+    "nothing and make no boundary."
+)
+
+DILATION_RATIO = 0.02
+WIDTHS = (1, 2, 4, 8, 16, 32)
+NEAR = 4
+
+_BANDS = len(WIDTHS) + 1  # the pixels that a width reaches and no smaller one does; the last: what none reaches
+
+
+@dataclass(frozen=True)
+class BoundaryScores:
+    """Shares from 0 to 1; NaN where nothing could be measured."""
+
+    boundary_iou: tuple[float, ...]  # K
+    trimap_accuracy: tuple[float, ...]  # by WIDTHS
+    trimap_mean_iou: tuple[float, ...]  # by WIDTHS
+    errors_at_boundary: float  # of the wrong pixels
+    pixels_at_boundary: float  # of all labelled pixels, to compare with
+    interior_accuracy: float  # of the pixels that are not at a boundary
+
+    @property
+    def mean_boundary_iou(self) -> float:
+        """The mean over the classes with an edge in truth or prediction."""
+        return _mean(np.array(self.boundary_iou))
+
+    def to_json(self) -> dict[str, Any]:
+        """Strict JSON, null for NaN, and the definitions."""
+        return {
+            "definition": DEFINITION,
+            "mean_boundary_iou": _or_none(self.mean_boundary_iou),
+            "boundary_iou": [_or_none(value) for value in self.boundary_iou],
+            "trimap": [
+                {"width_px": width, "pixel_accuracy": _or_none(accuracy), "mean_iou": _or_none(iou)}
+                for width, accuracy, iou in zip(WIDTHS, self.trimap_accuracy, self.trimap_mean_iou, strict=True)
+            ],
+            "errors_at_boundary": _or_none(self.errors_at_boundary),
+            "pixels_at_boundary": _or_none(self.pixels_at_boundary),
+            "interior_accuracy": _or_none(self.interior_accuracy),
+        }
+
+
+def near_boundary(class_ids: NDArray[np.uint8], reach: int, *, frame: bool = False) -> NDArray[np.bool_]:
+    """(H, W): the labelled pixels of `class_ids` (H, W) with another class at most `reach` px away.
+
+    A diagonal step counts as one. Pixels of 255 are not labelled and no other class: a boundary under a band of them
+    is seen from both sides. With `frame`, beyond the edge of the image lies another class.
+    """
+    low, high = _widened(class_ids, class_ids + np.uint8(1), reach, frame=frame)
+    return np.asarray((low + np.uint8(1) != high) & (class_ids != IGNORE))
+
+
+class BoundaryTally:
+    """Exact counts over images; 192 bytes a class."""
+
+    def __init__(self, num_classes: int) -> None:
+        # Pixels right, of the truth and predicted; in the edge regions of Boundary IoU, and in each band.
+        self._edges = np.zeros((3, num_classes), dtype=np.int64)
+        self._bands = np.zeros((3, _BANDS, num_classes), dtype=np.int64)
+
+    def add(self, truth: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> None:
+        """Count two class maps (H, W); pixels whose truth is 255 count for nothing.
+
+        A class id of K or more anywhere else is a programming error and raises ValueError.
+        """
+        seen = np.where(truth == IGNORE, truth, predicted)
+        right = np.where(truth == seen, truth, IGNORE)
+        num_classes = self._edges.shape[1]
+        highest = max(int(ids.max(initial=0, where=ids != IGNORE)) for ids in (truth, seen))
+        if highest >= num_classes or not np.array_equal(seen == IGNORE, truth == IGNORE):
+            raise ValueError(f"truth or prediction holds a class id of {num_classes} or more")
+        reach = max(1, round(DILATION_RATIO * math.hypot(*truth.shape)))
+        true_edge, seen_edge = (near_boundary(ids, reach, frame=True) for ids in (truth, seen))
+        bands = _bands(truth)
+        for part, (edge, ids) in enumerate(
+            ((true_edge & seen_edge, right), (true_edge, truth), (seen_edge, seen)),
+        ):
+            self._edges[part] += joint_counts(edge.view(np.uint8), ids)[1, :num_classes]
+            self._bands[part] += joint_counts(bands, ids)[:_BANDS, :num_classes]
+
+    def __iadd__(self, other: Self) -> Self:
+        """Take in the counts of another part of the data."""
+        self._edges += other._edges
+        self._bands += other._bands
+        return self
+
+    def result(self) -> BoundaryScores:
+        """The scores of all images."""
+        right, truth, predicted = np.cumsum(self._bands, axis=1)[:, :-1]  # by WIDTHS: a width holds the smaller ones
+        hits, pixels, _ = self._bands.sum(axis=2)
+        at = slice(0, WIDTHS.index(NEAR) + 1)
+        inside = slice(at.stop, None)
+        wrong = pixels - hits
+        ious = _ratio(right, truth + predicted - right)
+        return BoundaryScores(
+            tuple(_ratio(self._edges[0], self._edges[1] + self._edges[2] - self._edges[0]).tolist()),
+            tuple(_ratio(right.sum(axis=1), truth.sum(axis=1)).tolist()),
+            tuple(_mean(of_classes) for of_classes in ious),
+            float(_ratio(wrong[at].sum(), wrong.sum())),
+            float(_ratio(pixels[at].sum(), pixels.sum())),
+            float(_ratio(hits[inside].sum(), pixels[inside].sum())),
+        )
+
+
+def _bands(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W): the index of the first of WIDTHS that reaches from a boundary to the pixel; 255 where ignored."""
+    bands = np.full(truth.shape, len(WIDTHS), dtype=np.uint8)
+    low, high, reached = truth, truth + np.uint8(1), 0
+    for width in WIDTHS:
+        low, high = _widened(low, high, width - reached)
+        bands -= low + np.uint8(1) != high
+        reached = width
+    bands[truth == IGNORE] = IGNORE
+    return bands
+
+
+def _widened(
+    low: NDArray[np.uint8], high: NDArray[np.uint8], reach: int, *, frame: bool = False
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The least of `low` and the greatest of `high` over the square of 2 `reach` + 1 pixels around each one.
+
+    Given the ids and the ids + 1, both are those of one class where high = low + 1. Ignored pixels are 255 and, as
+    uint8 wraps around, 0: neutral in both. So one pass serves all classes, at the cost of two.
+    """
+    return _extreme(low, reach, np.minimum, IGNORE), _extreme(high, reach, np.maximum, IGNORE if frame else 0)
+
+
+def _extreme(values: NDArray[np.uint8], reach: int, extreme: np.ufunc, outside: int) -> NDArray[np.uint8]:
+    """`extreme` over a square window, side by side: a window of n from two of n / 2, `outside` beyond the edges."""
+    size = 2 * reach + 1
+    for _ in range(2):
+        values = np.pad(values, ((reach, reach), (0, 0)), constant_values=outside)
+        span = 1
+        while span < size:
+            step = min(span, size - span)
+            values = extreme(values[:-step], values[step:])
+            span += step
+        values = values.T
+    return values
+
+
+def _ratio(part: Counts, whole: Counts) -> NDArray[np.float64]:
+    return np.asarray(np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0))
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    measured = values[~np.isnan(values)]
+    return float(measured.mean()) if measured.size else math.nan
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -1,0 +1,65 @@
+"""Mean absolute difference of class-id images, the error that the Keras course on human parsing looks at."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixelwise.labels import IGNORE
+
+DEFINITION = (
+    "mean_absolute_difference: |true id - predicted id| / (K - 1), averaged over the labelled pixels; 0 none "
+    "wrong, 1 all as far off as ids can be. It treats names as amounts: confusing class 1 with 2 counts less than "
+    "1 with 19, whatever they are. share_differing, the share of pixels that are wrong, does not."
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far the class maps are from the truth; from 0 (equal) to 1, NaN without labelled pixels."""
+
+    mean_absolute_difference: float
+    share_differing: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name, null for NaN, and what they mean."""
+        values = {name: None if np.isnan(value) else value for name, value in vars(self).items()}
+        return {"definition": DEFINITION, **values}
+
+
+def absolute_difference(
+    truth: NDArray[np.uint8], predicted: NDArray[np.uint8], num_classes: int
+) -> NDArray[np.float32]:
+    """(H, W) float32 in 0..1: |true id - predicted id| / (K - 1), 0 where the truth is ignored."""
+    apart = np.abs(truth.astype(np.float32) - predicted.astype(np.float32)) / max(num_classes - 1, 1)
+    return np.where(truth == IGNORE, np.float32(0), apart)
+
+
+class DifferenceTally:
+    """Exact sums over images."""
+
+    def __init__(self, num_classes: int) -> None:
+        self._num_classes = num_classes
+        self._pixels = self._differing = self._apart = 0
+
+    def add(self, truth: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> None:
+        """Count two class maps of one shape; pixels whose truth is 255 count for nothing."""
+        wrong = (truth != predicted) & (truth != IGNORE)
+        self._pixels += int(np.count_nonzero(truth != IGNORE))
+        self._differing += int(np.count_nonzero(wrong))
+        self._apart += int(np.abs(truth[wrong].astype(np.int64) - predicted[wrong]).sum())
+
+    def __iadd__(self, other: Self) -> Self:
+        """Take in the sums of another part of the data."""
+        self._pixels += other._pixels
+        self._differing += other._differing
+        self._apart += other._apart
+        return self
+
+    def result(self) -> Difference:
+        """The means over all labelled pixels."""
+        if not self._pixels:
+            return Difference(float("nan"), float("nan"))
+        largest = self._pixels * max(self._num_classes - 1, 1)
+        return Difference(self._apart / largest, self._differing / self._pixels)

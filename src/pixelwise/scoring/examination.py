@@ -1,0 +1,166 @@
+"""Everything that one pass over a split shows: scores with their certainty, and where the model fails."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pixelwise.errors import DataError, SettingsError
+from pixelwise.labels import LabelTable
+from pixelwise.scoring.bootstrap import Interval, Intervals, intervals
+from pixelwise.scoring.definitions import other_definitions
+from pixelwise.scoring.image_counts import ImageCounts
+from pixelwise.scoring.metrics import Scores
+
+if TYPE_CHECKING:  # comparing masks needs neither PyTorch nor SciPy, and starts in no time
+    from pixelwise.scoring.boundary import BoundaryScores
+    from pixelwise.scoring.calibration import Calibration
+    from pixelwise.scoring.difference import Difference
+    from pixelwise.scoring.object_size import ObjectScores
+    from pixelwise.scoring.ranking import AveragePrecision
+
+SCORES_FILE, IMAGES_FILE = "scores.json", "images.json"
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What one image showed; shares are from 0 to 1, NaN where nothing could be measured."""
+
+    name: str
+    pixel_accuracy: float
+    mean_iou: float
+    brightness: float  # mean of the gray image
+    confidence: float  # mean probability of the chosen class over the labelled pixels
+    wrong: float  # labelled pixels that are wrong
+    confidently_wrong: float  # labelled pixels that are wrong at a probability above 0.9
+    errors_at_boundary: float  # wrong pixels within 4 px of a boundary of the truth
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name, null for NaN."""
+        return {name: _or_none(value) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Insight:
+    """What takes a model or its probabilities to know, beside the class maps."""
+
+    boundary: "BoundaryScores"
+    objects: "ObjectScores"
+    calibration: "Calibration"
+    average_precision: "AveragePrecision"
+    difference: "Difference"
+    images: tuple[ImageFacts, ...]  # in the order of the counts
+
+    def to_json(self) -> dict[str, Any]:
+        """The summaries; the images are written to a file of their own."""
+        parts = ("boundary", "objects", "calibration", "average_precision", "difference")
+        return {name: getattr(self, name).to_json() for name in parts}
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Scores of a split, what each image contributes to them, and their 95 % intervals."""
+
+    scores: Scores
+    counts: ImageCounts
+    intervals: Intervals
+    other_definitions: Mapping[str, float]
+    insight: Insight | None = None  # None where only masks were compared
+
+    @classmethod
+    def of(cls, scores: Scores, counts: ImageCounts, insight: Insight | None = None) -> "Examination":
+        """Everything that follows from the counts."""
+        others = other_definitions(counts, scores.confusion)
+        return cls(scores, counts, intervals(counts), others, insight)
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of scores.json."""
+        return {
+            **self.scores.to_json(),
+            "images": len(self.counts),
+            "intervals": self.intervals,  # [low, high]
+            "other_definitions": {name: _or_none(value) for name, value in self.other_definitions.items()},
+            **(self.insight.to_json() if self.insight else {}),
+        }
+
+    def images_json(self) -> dict[str, Any]:
+        """The content of images.json: the counts of each image, and its facts where a model was looked at."""
+        facts = [image.to_json() for image in self.insight.images] if self.insight else None
+        return {"labels": self.scores.labels.to_json(), "counts": self.counts.to_json(), "facts": facts}
+
+    def table(self) -> str:
+        """Plain text for a terminal: the scores, and how sure and how comparable they are."""
+        lines = [self.scores.table(), "", *self._sureness()]
+        lines += ["", "mean IoU of the same predictions under other definitions (docs/metrics.md):"]
+        width = max(map(len, self.other_definitions))
+        lines += [f"  {name:<{width}}  {_text(value)}" for name, value in self.other_definitions.items()]
+        return "\n".join(lines)
+
+    def _sureness(self) -> list[str]:
+        sure = self.intervals["mean_iou"]
+        count = len(self.counts)
+        if not isinstance(sure, Interval):
+            return [f"{count} image{'s' if count != 1 else ''}: too few for an interval."]
+        return [f"mean IoU is {sure.low:.4f} to {sure.high:.4f} with 95 % confidence (bootstrap over {count} images)"]
+
+
+def image_rows(examination: Examination) -> list[dict[str, Any]]:
+    """For each image its facts and the IoU of each class (null where the class is in neither truth nor prediction)."""
+    counts = examination.counts
+    union = counts.truth + counts.predicted - counts.intersection
+    iou = np.divide(counts.intersection, union, out=np.full(union.shape, np.nan), where=union > 0)
+    facts = examination.insight.images if examination.insight else ()
+    return [
+        {**(facts[i].to_json() if facts else {"name": name}), "iou": [_or_none(value) for value in iou[i]]}
+        for i, name in enumerate(counts.names)
+    ]
+
+
+def write_examination(examination: Examination, folder: Path) -> None:
+    """Write `folder`/scores.json and images.json, each whole or not at all.
+
+    Raises:
+        SettingsError: the folder cannot be written.
+    """
+    contents = {IMAGES_FILE: examination.images_json(), SCORES_FILE: examination.to_json()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            temporary = folder / f".{name}.tmp"
+            indent = 2 if name == SCORES_FILE else None
+            temporary.write_text(json.dumps(content, indent=indent, allow_nan=False) + "\n", encoding="utf-8")
+            temporary.replace(folder / name)
+    except OSError as error:
+        raise SettingsError(
+            f"{folder}: cannot be written ({error.strerror or error}). Give another folder as output."
+        ) from None
+
+
+def read_counts(path: Path) -> tuple[ImageCounts, LabelTable]:
+    """The counts and the classes of an images.json, given as the file or as its folder.
+
+    Raises:
+        DataError: there is no such file, or it holds something else.
+    """
+    file = path / IMAGES_FILE if path.is_dir() else path
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        labels, counts = content["labels"], content["counts"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{file}: cannot be read as an evaluation ({type(error).__name__}: {error}). Expected the folder that "
+            "`pixelwise evaluate --output` or `pixelwise score --output` wrote."
+        ) from None
+    return ImageCounts.from_json(counts, source=str(file)), LabelTable.from_json(labels, source=str(file))
+
+
+def _or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _text(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.4f}"

@@ -1,0 +1,142 @@
+"""Look closely at a model on a split: the scores of `evaluate`, and where, how surely and on what it fails."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pixelwise.data.batches import Batch
+from pixelwise.data.pairs import Pair
+from pixelwise.inference.forward import class_logits, likeliest
+from pixelwise.labels import IGNORE, LabelTable
+from pixelwise.models.segmenter import Segmenter
+from pixelwise.runtime import Runtime
+from pixelwise.scoring.boundary import BoundaryTally, near_boundary
+from pixelwise.scoring.calibration import CalibrationTally
+from pixelwise.scoring.confusion import ConfusionMatrix
+from pixelwise.scoring.difference import DifferenceTally
+from pixelwise.scoring.examination import Examination, ImageFacts, Insight
+from pixelwise.scoring.image_counts import ImageCounts
+from pixelwise.scoring.metrics import Scores
+from pixelwise.scoring.object_size import ObjectRecall
+from pixelwise.scoring.ranking import PrecisionRecallTally
+
+CONFIDENT = 0.9
+"""Above this probability a wrong pixel is a confident disagreement with its mask."""
+
+NEAR_BOUNDARY = 4
+"""Pixels; errors that near to a boundary of the truth are errors of drawing more than of seeing."""
+
+_GRAY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow's mode "L"
+
+
+def examine(
+    model: Segmenter,
+    batches: Iterable[tuple[Sequence[Pair], Batch]],
+    *,
+    labels: LabelTable,
+    runtime: Runtime,
+    tile: int | None = None,
+    temperature: float = 1.0,
+    on_images: Callable[[int], None] | None = None,
+) -> Examination:
+    """Everything about `model` on all images of `batches`, at their native resolution, in one process.
+
+    The class maps are those of `evaluate`; probabilities are softmax(logits / `temperature`). `model` must be in eval
+    mode. One thread counts an image while the network works on the next.
+    """
+    tallies = Tallies(labels, temperature)
+    with ThreadPoolExecutor(1) as pool, torch.inference_mode():
+        under_way: Future[None] | None = None
+        for pairs, batch in batches:
+            logits = class_logits(model, batch.images, runtime=runtime, tile=tile)
+            predicted = likeliest(logits).cpu().numpy()
+            if under_way is not None:
+                under_way.result()
+            under_way = pool.submit(tallies.add, [pair.name for pair in pairs], batch, logits, predicted)
+            if on_images is not None:
+                on_images(len(pairs))
+        if under_way is not None:
+            under_way.result()
+    return tallies.result()
+
+
+class Tallies:
+    """Sums over the images so far; the counts and a few numbers are kept of each."""
+
+    def __init__(self, labels: LabelTable, temperature: float) -> None:
+        num_classes = labels.num_classes
+        self.labels, self.temperature = labels, temperature
+        self.matrix, self.counts = ConfusionMatrix(num_classes), ImageCounts(num_classes)
+        self.boundary, self.objects = BoundaryTally(num_classes), ObjectRecall(num_classes)
+        self.calibration = CalibrationTally(num_classes, temperature)
+        self.ranking, self.difference = PrecisionRecallTally(num_classes), DifferenceTally(num_classes)
+        self.images: list[ImageFacts] = []
+
+    def add(self, names: Sequence[str], batch: Batch, logits: Tensor, predicted: NDArray[np.uint8]) -> None:
+        """Count the images of a batch; `logits` (N, K, H, W), `predicted` (N, H, W)."""
+        truths, images = batch.class_ids.cpu().numpy(), batch.images.cpu().numpy()
+        with torch.inference_mode():
+            for i, name in enumerate(names):
+                self._add(name, images[i], truths[i], logits[i].float(), predicted[i])
+
+    def result(self) -> Examination:
+        """What all images show together."""
+        insight = Insight(
+            self.boundary.result(),
+            self.objects.result(),
+            self.calibration.result(),
+            self.ranking.result(),
+            self.difference.result(),
+            tuple(self.images),
+        )
+        return Examination.of(Scores(self.matrix, self.labels), self.counts, insight)
+
+    def _add(
+        self,
+        name: str,
+        image: NDArray[np.uint8],
+        truth: NDArray[np.uint8],
+        logits: Tensor,
+        predicted: NDArray[np.uint8],
+    ) -> None:
+        own = ConfusionMatrix(self.matrix.num_classes)
+        own.update(truth, predicted)
+        self.matrix.merge(own)
+        self.counts.add(name, own.counts)
+        self.boundary.add(truth, predicted)
+        self.objects.add(truth, predicted)
+        self.calibration.add(truth, logits)
+        probabilities = (logits / self.temperature).softmax(dim=0)
+        self.ranking.add(truth, probabilities)
+        self.difference.add(truth, predicted)
+        confidence = probabilities.amax(dim=0).cpu().numpy()
+        self.images.append(_facts(name, image, truth, predicted, confidence, Scores(own, self.labels)))
+
+
+def _facts(  # an image, what is in it, and what was seen in it
+    name: str,
+    image: NDArray[np.uint8],
+    truth: NDArray[np.uint8],
+    predicted: NDArray[np.uint8],
+    confidence: NDArray[np.float32],
+    scores: Scores,
+) -> ImageFacts:
+    labelled = truth != IGNORE
+    wrong = labelled & (truth != predicted)
+    pixels, errors = int(np.count_nonzero(labelled)), int(np.count_nonzero(wrong))
+    at_boundary = np.count_nonzero(wrong & near_boundary(truth, NEAR_BOUNDARY)) if errors else 0
+    return ImageFacts(
+        name,
+        scores.pixel_accuracy,
+        scores.mean_iou,
+        float(np.tensordot(_GRAY, image.mean(axis=(1, 2), dtype=np.float32), axes=1)) / 255,
+        float(confidence[labelled].mean()) if pixels else math.nan,
+        errors / pixels if pixels else math.nan,
+        float(np.count_nonzero(wrong & (confidence > CONFIDENT))) / pixels if pixels else math.nan,
+        float(at_boundary) / errors if errors else math.nan,
+    )
