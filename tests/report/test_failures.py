@@ -127,8 +127,6 @@ def test_all_images_are_listed_the_worst_first_and_the_unmeasured_last(read):
     ]
     section = images_section(images, {"c": 3}, LABELS)
     page = read(section.body)
-    assert [page.text.index(name) for name in ("0.250", "0.500")] == sorted(
-        page.text.index(name) for name in ("0.250", "0.500")
-    )
+    assert page.text.index("0.250") < page.text.index("0.500")
     assert page.all("a") == [{"href": "#panel-3", "data-panel": "3"}]
     assert [option["value"] for option in page.all("option")] == ["0", "1"]

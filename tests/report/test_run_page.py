@@ -100,9 +100,10 @@ def test_254_classes_show_the_most_confused_and_a_picture_of_all(read):
 
 
 def test_confusion_is_written_in_percent_of_the_truth_and_in_thousands(read):
-    page = read(confusion_section([[75_000, 25_000], [0, 1_500_000]], LABELS).body)
+    body = confusion_section([[75_000, 25_000], [0, 1_500_000]], LABELS).body
+    read(body)
     for text in ("75", "25", "100", "75K", "25K", "1.5M"):
-        assert text in page.text.split()
+        assert f">{text}</td>" in body
 
 
 def test_no_confusion_is_said_so():
