@@ -26,7 +26,7 @@ from machine import facts
 from PIL import Image, ImageDraw
 
 from pixelwise.scoring.confusion import joint_counts
-from pixelwise.scoring.evaluate import score_folders
+from pixelwise.scoring.folders import score_folders
 
 WIDTH, HEIGHT, NUM_CLASSES = 2048, 1024, 19
 DIFFERENT = 8

@@ -7,11 +7,12 @@ import pytest
 from pixelwise.labels import LabelTable
 from pixelwise.report.confusion_section import confusion_section
 from pixelwise.report.content import ReportContent
+from pixelwise.report.data_sections import balance_section
 from pixelwise.report.line_chart import Line, line_chart
 from pixelwise.report.numbers import duration
 from pixelwise.report.run_page import run_page, write_report
-from pixelwise.report.score_sections import score_bars
-from tests.report.drawn_report import HISTORY, drawn_content, many_classes
+from pixelwise.report.score_sections import definitions_section, score_bars
+from tests.report.drawn_report import HISTORY, drawn_content, drawn_facts, many_classes
 
 LABELS = LabelTable.named(["sky", "road"])
 
@@ -111,6 +112,15 @@ def test_no_confusion_is_said_so():
     assert "No labelled pixel is wrong." in confusion_section([[0, 0], [0, 0]], LABELS).body
 
 
+def test_of_very_many_classes_the_rest_is_one_bar_and_shares_stay_true(read):
+    labels = many_classes(254)
+    body = balance_section({"train": drawn_facts(labels)}, labels).body
+    total = sum(entry["pixels"] for entry in drawn_facts(labels)["classes"])
+    assert f"{300 * 253:,} px" in read(body).text
+    assert f"{100 * 300 * 253 / total:.2f} % · {300 * 253:,} px" in read(body).text
+    assert "224 others" in body
+
+
 def test_bars_of_scores_have_whiskers_and_the_mean(read):
     scores = {
         "mean_iou": 0.5,
@@ -155,3 +165,13 @@ def test_a_line_that_never_moves_can_be_drawn(read, value):
 )
 def test_times_are_written_as_people_say_them(seconds, text):
     assert duration(seconds) == text
+
+
+def test_other_definitions_are_named_with_who_uses_them(read):
+    scores = {"mean_iou": 0.5, "other_definitions": {"micro": 0.25, "plain_mean": None}}
+    text = read(definitions_section(scores).body).text
+    assert "score from 0.250 to 0.250" in text
+    assert "0.500 mean_iou (ours)" in text
+    assert "0.250 micro" in text
+    assert "- plain_mean" in text
+    assert "TorchGeo" in text

@@ -49,6 +49,7 @@ def test_without_a_labelled_pixel_every_score_is_null():
         None
     ] * 6
     assert content["confusion"] == [[0, 0], [0, 0]]
+    assert content["confusion_row_normalised"] == [[None, None], [None, None]]
     assert math.isnan(scores(np.zeros((2, 2))).mean_iou)
 
 
@@ -79,7 +80,7 @@ def test_json_has_exactly_the_promised_names():
     content = scores(BY_HAND).to_json()
     assert set(content) == {
         "definition", "pixel_accuracy", "mean_accuracy", "mean_iou", "mean_dice", "frequency_weighted_iou",
-        "mean_iou_absent_as_zero", "per_class", "confusion",
+        "mean_iou_absent_as_zero", "per_class", "confusion", "confusion_row_normalised",
     }  # fmt: skip
     assert set(content["per_class"][0]) == {"id", "name", "iou", "dice", "accuracy", "precision", "pixels"}
 
@@ -107,3 +108,9 @@ def test_the_table_names_every_class_and_marks_what_could_not_be_measured():
     assert lines[1].split() == ["sky", "0.7500", "0.8571", "0.7500", "1.0000", "4"]
     assert lines[3].split() == ["car", "-", "-", "-", "-", "0"]
     assert "mean IoU" in "\n".join(lines)
+
+
+def test_rows_are_normalised_by_hand():
+    counts = np.array([[3, 1, 0], [0, 0, 0], [2, 2, 4]], dtype=np.int64)
+    shares = Scores(ConfusionMatrix(3, counts), LabelTable.numbered(3)).to_json()["confusion_row_normalised"]
+    assert shares == [[0.75, 0.25, 0.0], [None, None, None], [0.25, 0.25, 0.5]]

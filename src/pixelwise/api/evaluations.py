@@ -1,5 +1,6 @@
 """The verbs about a model's quality: evaluate, write_report."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -81,6 +82,8 @@ def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
 
     folder = Path(run) / "report" if (Path(run) / "report").is_dir() else Path(run)
     content = ReportContent.load(folder)
+    if (folder.parent / "metrics.jsonl").is_file():
+        content = dataclasses.replace(content, history=read_history(folder.parent))
     if figures is not None:
         from pixelwise.report.figures import write_figures
 

@@ -2,7 +2,8 @@
 
 Every head is built as `Head(channels, num_classes, strides=strides)` with the channels and strides of the
 trunk's feature maps, finest first, and called as `head(low, last)` with the finest and the coarsest of them,
-(N, C, h, w) each. It returns logits (N, K, h, w) at the size of `last` (`deeplabv3plus`: of `low`).
+(N, C, h, w) each. It returns logits (N, K, h, w) at the size of `last` (`deeplabv3plus`: of `low`). Heads that
+enlarge maps do it from corner to corner where `align_corners` is given.
 
 In training every BatchNorm needs more than one value per channel. The image pooling of `psp`, `deeplab` and
 `deeplabv3plus` leaves one value per image, so these heads raise ValueError on a batch of one image.
@@ -16,7 +17,9 @@ from torch import Tensor, nn
 class FCNHead(nn.Module):
     """FCN for a dilated trunk (arXiv 1411.4038): 3x3 to a quarter of the channels, 1x1, as in torchvision."""
 
-    def __init__(self, channels: tuple[int, ...], num_classes: int, *, strides: tuple[int, ...]) -> None:
+    def __init__(
+        self, channels: tuple[int, ...], num_classes: int, *, strides: tuple[int, ...], align_corners: bool = False
+    ) -> None:
         super().__init__()
         width = max(channels[-1] // 4, 1)
         self.reduce = _conv_bn_relu(channels[-1], width, 3)
@@ -35,8 +38,11 @@ class PSPHead(nn.Module):
 
     BINS = (1, 2, 3, 6)
 
-    def __init__(self, channels: tuple[int, ...], num_classes: int, *, strides: tuple[int, ...]) -> None:
+    def __init__(
+        self, channels: tuple[int, ...], num_classes: int, *, strides: tuple[int, ...], align_corners: bool = False
+    ) -> None:
         super().__init__()
+        self.align_corners = align_corners
         width = max(channels[-1] // len(self.BINS), 1)
         self.pools = nn.ModuleList(
             nn.Sequential(nn.AdaptiveAvgPool2d(bins), _conv_bn_relu(channels[-1], width, 1)) for bins in self.BINS
@@ -48,7 +54,7 @@ class PSPHead(nn.Module):
 
     def forward(self, low: Tensor, last: Tensor) -> Tensor:
         """Logits (N, K, h, w) at the size of `last`."""
-        pooled = [_resize(pool(last), last) for pool in self.pools]
+        pooled = [_resize(pool(last), last, align_corners=self.align_corners) for pool in self.pools]
         logits: Tensor = self.classify(self.dropout(self.fuse(torch.cat([last, *pooled], dim=1))))
         return logits
 
@@ -73,7 +79,7 @@ class ASPP(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, h, w) -> (N, 256, h, w)."""
-        pooled = _resize(self.image_pooling(features), features)
+        pooled = _resize(self.image_pooling(features), features)  # one value: corners do not matter
         parts = [*(branch(features) for branch in self.branches), pooled]
         context: Tensor = self.dropout(self.project(torch.cat(parts, dim=1)))
         return context
@@ -82,7 +88,9 @@ class ASPP(nn.Module):
 class DeepLabHead(nn.Module):
     """DeepLabV3 (arXiv 1706.05587): ASPP, 3x3, 1x1; layer for layer torchvision's."""
 
-    def __init__(self, channels: tuple[int, ...], num_classes: int, *, strides: tuple[int, ...]) -> None:
+    def __init__(
+        self, channels: tuple[int, ...], num_classes: int, *, strides: tuple[int, ...], align_corners: bool = False
+    ) -> None:
         super().__init__()
         self.aspp = ASPP(channels[-1], atrous_rates(strides[-1]), separable=False)
         self.fuse = _conv_bn_relu(ASPP.WIDTH, 256, 3)
@@ -103,8 +111,11 @@ class DeepLabV3PlusHead(nn.Module):
 
     LOW_WIDTH = 48
 
-    def __init__(self, channels: tuple[int, ...], num_classes: int, *, strides: tuple[int, ...]) -> None:
+    def __init__(
+        self, channels: tuple[int, ...], num_classes: int, *, strides: tuple[int, ...], align_corners: bool = False
+    ) -> None:
         super().__init__()
+        self.align_corners = align_corners
         self.aspp = ASPP(channels[-1], atrous_rates(strides[-1]), separable=True)
         self.reduce = _conv_bn_relu(channels[0], self.LOW_WIDTH, 1)
         self.decode = nn.Sequential(
@@ -116,7 +127,7 @@ class DeepLabV3PlusHead(nn.Module):
 
     def forward(self, low: Tensor, last: Tensor) -> Tensor:
         """Logits (N, K, h, w) at the size of `low`."""
-        context = _resize(self.aspp(last), low)
+        context = _resize(self.aspp(last), low, align_corners=self.align_corners)
         logits: Tensor = self.classify(self.decode(torch.cat([context, self.reduce(low)], dim=1)))
         return logits
 
@@ -129,7 +140,9 @@ class DilatedHead(nn.Module):
 
     DILATIONS = (1, 1, 2, 4, 8, 16, 1)
 
-    def __init__(self, channels: tuple[int, ...], num_classes: int, *, strides: tuple[int, ...]) -> None:
+    def __init__(
+        self, channels: tuple[int, ...], num_classes: int, *, strides: tuple[int, ...], align_corners: bool = False
+    ) -> None:
         super().__init__()
         self.classify = nn.Conv2d(channels[-1], num_classes, 1)
         _initialise(self)
@@ -176,8 +189,8 @@ def _separable_conv_bn_relu(in_channels: int, out_channels: int, kernel: int, *,
     return nn.Sequential(depthwise, *_conv_bn_relu(in_channels, out_channels, 1))
 
 
-def _resize(features: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(features, size=like.shape[-2:], mode="bilinear", align_corners=False)
+def _resize(features: Tensor, like: Tensor, *, align_corners: bool = False) -> Tensor:
+    return F.interpolate(features, size=like.shape[-2:], mode="bilinear", align_corners=align_corners)
 
 
 def _initialise(head: nn.Module) -> None:

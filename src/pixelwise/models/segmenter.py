@@ -25,16 +25,25 @@ class Segmenter(nn.Module):
 
     `head` is called with the finest and the coarsest feature map of `backbone`, `auxiliary` with the finest and
     the middle one. The mean and the spread that the trunk expects are buffers: a saved model knows its input.
+    With `align_corners` logits are enlarged from corner to corner, not from pixel edge to pixel edge.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: Backbone, head: nn.Module, *, auxiliary: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        head: nn.Module,
+        *,
+        auxiliary: nn.Module | None = None,
+        align_corners: bool = False,
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.auxiliary = auxiliary
+        self.align_corners = align_corners
         self.register_buffer("mean", 255 * torch.tensor(backbone.mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(backbone.std).view(1, 3, 1, 1))
 
@@ -46,10 +55,14 @@ class Segmenter(nn.Module):
         if bottom or right:
             normal = F.pad(normal, (0, right, 0, bottom))
         low, middle, last = self.backbone(normal)
-        main = _upsample(self.head(low, last), normal)[..., :height, :width]
+        main = self._upsample(self.head(low, last), normal)[..., :height, :width]
         if self.auxiliary is None or not self.training:
             return Logits(main, None)
-        return Logits(main, _upsample(self.auxiliary(low, middle), normal)[..., :height, :width])
+        return Logits(main, self._upsample(self.auxiliary(low, middle), normal)[..., :height, :width])
+
+    def _upsample(self, logits: Tensor, like: Tensor) -> Tensor:
+        """Logits in float32 at the size of `like`: bfloat16 steps would show as blocks in the class map."""
+        return F.interpolate(logits.float(), size=like.shape[-2:], mode="bilinear", align_corners=self.align_corners)
 
 
 def build_segmenter(settings: Settings, num_classes: int, *, load_weights: bool = True) -> Segmenter:
@@ -65,17 +78,14 @@ def build_segmenter(settings: Settings, num_classes: int, *, load_weights: bool 
         weights=settings.backbone_weights if load_weights else None,
         pretrained=settings.pretrained and load_weights,
     )
-    head = HEADS[settings.algorithm](backbone.channels, num_classes, strides=backbone.strides)
+    head = HEADS[settings.algorithm](
+        backbone.channels, num_classes, strides=backbone.strides, align_corners=settings.align_corners
+    )
     auxiliary = None
     if settings.aux_loss_weight > 0:
         auxiliary = FCNHead(backbone.channels[:2], num_classes, strides=backbone.strides[:2])
-    model = Segmenter(backbone, head, auxiliary=auxiliary)
+    model = Segmenter(backbone, head, auxiliary=auxiliary, align_corners=settings.align_corners)
     use_fast_depthwise(model)
     use_fast_dilation(model)
     use_fast_depthwise(model)
     return model
-
-
-def _upsample(logits: Tensor, like: Tensor) -> Tensor:
-    """Logits in float32 at the size of `like`: bfloat16 steps would show as blocks in the class map."""
-    return F.interpolate(logits.float(), size=like.shape[-2:], mode="bilinear", align_corners=False)

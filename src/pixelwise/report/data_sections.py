@@ -20,6 +20,8 @@ Row = Mapping[str, Any]
 
 _FORMAT_SIDE = 480
 _SIZES_SHOWN = 5
+_BARS, _OTHERS = 30, (136, 136, 136)
+_LEGEND_UNFOLDED = 20
 
 
 def balance_section(facts: Mapping[str, Row], labels: LabelTable) -> Section | None:
@@ -95,6 +97,8 @@ def format_section(panels: Sequence[Panel], labels: LabelTable) -> Section | Non
     if counts[IGNORE]:
         rows.append(["ignored", IGNORE, "white", int(counts[IGNORE])])
     legend = table(["class", "value in the file", "looks", "pixels here"], rows, caption="Legend of this mask")
+    if len(rows) > _LEGEND_UNFOLDED:
+        legend = folded(f"Legend: {len(rows)} values", legend)
     body = joined([Html(f"<p>{said}</p>"), Html(f'<div class="pictures">{joined(pictures)}</div>'), legend])
     return Section("format", "Why a mask looks black", body)
 
@@ -105,7 +109,10 @@ def _charts(split: str, facts: Row, labels: LabelTable) -> Html:
         for i, entry in enumerate(facts["classes"])
     ]
     ordered = sorted(shares, key=lambda share: -share.value)
-    both = bars(ordered, title=f"Pixels by class in {split}"), pie(shares, title=f"Shares of the pixels in {split}")
+    drawn, rest = ordered[:_BARS], ordered[_BARS:]
+    if rest:
+        drawn.append(Share(f"{len(rest)} others", sum(share.value for share in rest), _OTHERS))
+    both = bars(drawn, title=f"Pixels by class in {split}"), pie(shares, title=f"Shares of the pixels in {split}")
     return Html(f'<div class="charts">{both[0]}{both[1]}</div>')
 
 

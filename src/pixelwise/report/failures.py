@@ -157,7 +157,7 @@ def _thirds(
     groups = tuple(
         Group(
             title,
-            f"{len(part)} images, {part[0, 0]:.2f} to {part[-1, 0]:.2f}",
+            f"{len(part):,} images, {part[0, 0]:.2f} to {part[-1, 0]:.2f}",
             float(part[:, 1].mean()),
             _Z * float(part[:, 1].std(ddof=1)) / math.sqrt(len(part)),
         )

@@ -1,7 +1,7 @@
 """The scores of an evaluation: headline numbers, bars of each class, and other definitions of the same numbers."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -111,9 +111,13 @@ def definitions_section(scores: Mapping[str, Any]) -> Section | None:
     others = scores.get("other_definitions") or {}
     if not others:
         return None
-    own = ["mean_iou (ours)", score_text(number(scores.get("mean_iou"))), prose(HEADLINES["mean_iou"][1])]
-    rows: list[Sequence[object]] = [own]
-    rows += [[name, score_text(number(value)), prose(DEFINITIONS.get(name, ""))] for name, value in others.items()]
+    named = [("mean_iou", "mean_iou (ours)", HEADLINES["mean_iou"][1])]
+    named += [(name, name, DEFINITIONS.get(name, "")) for name in others]
+    values = {"mean_iou": scores.get("mean_iou"), **others}
+    entries = joined(
+        Html(f"<div><dt>{score_text(number(values[name]))} <code>{html(title)}</code></dt><dd>{prose(said)}</dd></div>")
+        for name, title, said in named
+    )
     measured = [value for value in map(number, others.values()) if not math.isnan(value)]
     spread = (
         f"<p>The same predictions score from {min(measured):.3f} to {max(measured):.3f}, depending on whose "
@@ -121,9 +125,7 @@ def definitions_section(scores: Mapping[str, Any]) -> Section | None:
         if measured
         else ""
     )
-    body = table(
-        ["definition", "mean IoU", "what it is and who uses it"], rows, caption="Mean IoU by definition", texts=3
-    )
+    body = Html(f'<dl class="definitions">{entries}</dl>')
     return Section("definitions", "The same predictions under other definitions", joined([Html(spread), body]))
 
 

@@ -46,6 +46,11 @@ class Scores:
         """(K,) int64: labelled pixels of each class in the truth."""
         return np.asarray(self.confusion.counts.sum(axis=1))
 
+    @property
+    def confusion_shares(self) -> Floats:
+        """(K, K): of the true pixels of each class (row) the share predicted as each; NaN for an absent class."""
+        return np.stack([_ratio(row, np.full(len(row), row.sum())) for row in self.confusion.counts])
+
     @cached_property
     def iou(self) -> Floats:
         """(K,): intersection over union (the Jaccard index)."""
@@ -115,6 +120,7 @@ class Scores:
                 for i, name in enumerate(self.labels.names)
             ],
             "confusion": self.confusion.counts.tolist(),
+            "confusion_row_normalised": [[_or_none(share) for share in row] for row in self.confusion_shares],
         }
 
     @classmethod
