@@ -1,1 +1,0 @@
-"""Amazon SageMaker's Semantic Segmentation interface, spoken by our engine; AWS spelling lives only here."""
