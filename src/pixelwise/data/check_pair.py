@@ -12,7 +12,7 @@ from pixelwise.data.pairs import Pair
 from pixelwise.data.reading import load, mask_values, open_image, open_mask, orientation, to_rgb, upright_size
 from pixelwise.data.refusals import count_ids, unequal_sizes, unknown_ids
 from pixelwise.data.regions import Regions, regions
-from pixelwise.data.smoothing import SMOOTHED_SHARE, place_between, share_between
+from pixelwise.data.smoothing import is_smoothed, place_between
 from pixelwise.data.statistics import PixelMoments
 from pixelwise.labels import IGNORE
 
@@ -137,7 +137,7 @@ def _look_at_mask(pair: Pair, num_classes: int | None, findings: list[Finding]) 
         findings.append(_one_bit(pair.mask))
     mask = mask_values(opened, pair.mask)
     counts, unlisted = count_ids(mask), {}
-    smoothed = len(counts) > 2 and share_between(mask) > SMOOTHED_SHARE
+    smoothed = is_smoothed(mask, len(counts))
     if smoothed:
         findings.append(_smoothed(pair.mask, mask, counts))
     if pair.label_map is not None:

@@ -12,7 +12,7 @@ from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.label_map import LabelMap
 from pixelwise.data.reading import load, mask_values, open_image, to_rgb
 from pixelwise.data.refusals import MASK_EXPECTED, count_ids, wrong_mask
-from pixelwise.data.smoothing import SMOOTHED_SHARE
+from pixelwise.data.smoothing import BLENDED_SHARE
 from pixelwise.labels import IGNORE, Color, SourceValue
 
 FEW_COLORS = 64
@@ -119,7 +119,7 @@ def _of_colors(opened: Image.Image, path: Path, file_format: str) -> RawMask:
     if not counted:
         found = f"has more than {FEW_COLORS} colours"
         raise FileFault(Finding(path, found, MASK_EXPECTED, remedy, "mask-rgb"))
-    if len(counted) > 2 and _blended_share(np.asarray(rgb)) > SMOOTHED_SHARE:
+    if len(counted) > 2 and _blended_share(np.asarray(rgb)) > BLENDED_SHARE:
         found = f"has {len(counted)} colours, of which many only blend the two regions they lie between"
         raise FileFault(Finding(path, found, "one colour for each class", remedy, "mask-smoothed"))
     counts: dict[SourceValue, int] = {}

@@ -17,7 +17,7 @@ from pixelwise.data.refusals import count_ids, unequal_sizes
 from pixelwise.data.repair_masks import RawMask, read_raw, to_ids
 from pixelwise.data.repair_plan import Plan
 from pixelwise.data.repair_report import LABEL_MAP, ORIENTATION, RENAMED, became, source_text
-from pixelwise.data.smoothing import SMOOTHED_SHARE, share_between
+from pixelwise.data.smoothing import is_smoothed
 from pixelwise.labels import IGNORE, SourceValue
 
 _SPOILED = {"empty-file", "truncated-file", "unreadable-file", "decompression-bomb", "mask-smoothed"}
@@ -176,7 +176,7 @@ def _mask(
         turned = examined.misfit.code == "size-exif"
         mask = upright(mask, examined.orientation) if turned else mask.resize(examined.size, Image.Resampling.NEAREST)
     found = count_ids(mask)
-    if len(found) > 2 and share_between(mask) > SMOOTHED_SHARE:
+    if is_smoothed(mask, len(found)):
         text = "would have many class ids only where two others meet, as smoothing leaves them"
         remedy = "Export the mask again without smoothing."
         raise LeftOut(Finding(path, text, "regions of class ids", remedy, "mask-smoothed"))

@@ -13,7 +13,7 @@ from pixelwise.data.convert.source import Source
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.reading import load, open_image, read_image, upright_size
 from pixelwise.data.refusals import IMAGE_EXPECTED, count_ids, unknown_ids, unreadable
-from pixelwise.data.smoothing import SMOOTHED_SHARE, place_between, share_between
+from pixelwise.data.smoothing import is_smoothed, place_between
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 
@@ -85,7 +85,7 @@ def _png(mask: Image.Image, labels: LabelTable) -> bytes:
 
 
 def _smoothed(item: Item, mask: Image.Image) -> Finding | None:
-    if len(count_ids(mask)) <= 2 or share_between(mask) <= SMOOTHED_SHARE:
+    if not is_smoothed(mask, len(count_ids(mask))):
         return None
     return Finding(
         Path(item.image), "has many values that lie only between two others where regions meet", "class ids alone",
