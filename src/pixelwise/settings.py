@@ -73,9 +73,7 @@ class Settings:
         at_least=2,
         at_most=254,
     )
-    align_corners: bool = setting(
-        False, "Enlarge maps from corner to corner, as models trained with MXNet need it."
-    )
+    align_corners: bool = setting(False, "Enlarge maps from corner to corner, as models trained with MXNet need it.")
 
     # How long, how fast
     epochs: int = setting(50, "Passes over the training images.", at_least=1)
