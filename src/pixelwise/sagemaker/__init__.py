@@ -1,0 +1,1 @@
+"""Amazon SageMaker's Semantic Segmentation interface, spoken by our engine; AWS spelling lives only here."""
