@@ -43,6 +43,18 @@ def test_with_equal_weights_logits_equal_those_of_torchvision(algorithm, peer):
     assert logits.auxiliary is None
 
 
+@pytest.mark.parametrize("algorithm", ["fcn", "deeplabv3plus"])
+def test_with_aligned_corners_the_corners_of_the_class_map_are_those_of_the_head(algorithm):
+    torch.manual_seed(0)
+    model = build(algorithm=algorithm, backbone="resnet10t", output_stride=16, align_corners=True).eval()
+    images = torch.randint(0, 256, (1, 3, 50, 61), dtype=torch.uint8)
+    with torch.no_grad():
+        low, _, last = model.backbone((images / 255 - MEAN) / STD)
+        coarse, fine = model.head(low, last), model(images).main
+    for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        torch.testing.assert_close(fine[..., *corner], coarse[..., *corner], rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("backbone", ["resnet10t", "mobilenetv2_100", "convnext_atto"])
 @pytest.mark.parametrize("algorithm", HEADS)
 def test_every_head_learns_on_every_family_of_trunks(algorithm, backbone):

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any, NoReturn
 
 from pixelwise.cli.verbs import (
@@ -36,6 +37,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     quality = (_add_evaluate, _add_score, _add_compare, _add_report)
     for add in (_add_demo, *data, *models, *quality):
         add(commands)
+    if find_spec("pixelwise.sagemaker"):  # the one door that may be taken away
+        from pixelwise.sagemaker.commands import add_commands
+
+        add_commands(commands, _Parser)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         flags = [flag for flag in options.flags if not flag.startswith("--no-")]

@@ -99,6 +99,11 @@ class BoundaryTally:
             self._edges[part] += joint_counts(edge.view(np.uint8), ids)[1, :num_classes]
             self._bands[part] += joint_counts(bands, ids)[:_BANDS, :num_classes]
 
+    def numbers(self) -> NDArray[np.float64]:
+        """(3 K + 14,) sums over the images so far: the edge regions of each class; pixels right and all by band."""
+        hits, pixels, _ = self._bands.sum(axis=2)
+        return np.concatenate([self._edges.ravel(), hits, pixels]).astype(np.float64)
+
     def __iadd__(self, other: Self) -> Self:
         """Take in the counts of another part of the data."""
         self._edges += other._edges

@@ -161,6 +161,10 @@ class CalibrationTally:
         self._count(ids, flat, columns)
         self.sample.add(ids, flat, columns)
 
+    def numbers(self) -> Floats:
+        """(47,) sums over the images so far: pixels, confidence, pixels right by bin; Brier score, log-likelihood."""
+        return np.append(self._bins.sum(axis=1), [self._squares, self._logs])
+
     def __iadd__(self, other: Self) -> Self:
         """Take in what another one, of the same temperature, counted."""
         self._bins += other._bins

@@ -50,6 +50,10 @@ class DifferenceTally:
         self._differing += int(np.count_nonzero(wrong))
         self._apart += int(np.abs(truth[wrong].astype(np.int64) - predicted[wrong]).sum())
 
+    def numbers(self) -> NDArray[np.float64]:
+        """(3,) sums over the images so far: how far ids are apart, pixels that differ, labelled pixels."""
+        return np.array([self._apart, self._differing, self._pixels], dtype=np.float64)
+
     def __iadd__(self, other: Self) -> Self:
         """Take in the sums of another part of the data."""
         self._pixels += other._pixels

@@ -54,6 +54,7 @@ class Insight:
     average_precision: "AveragePrecision"
     difference: "Difference"
     images: tuple[ImageFacts, ...]  # in the order of the counts
+    intervals: Mapping[str, Interval | None]  # of the scores above, by name
 
     def to_json(self) -> dict[str, Any]:
         """The summaries; the images are written to a file of their own."""
@@ -82,7 +83,7 @@ class Examination:
         return {
             **self.scores.to_json(),
             "images": len(self.counts),
-            "intervals": self.intervals,  # [low, high]
+            "intervals": {**self.intervals, **(self.insight.intervals if self.insight else {})},  # [low, high]
             "other_definitions": {name: _or_none(value) for name, value in self.other_definitions.items()},
             **(self.insight.to_json() if self.insight else {}),
         }

@@ -15,6 +15,7 @@ from pixelwise.inference.forward import class_logits, likeliest
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.runtime import Runtime
+from pixelwise.scoring.bootstrap import Floats, Interval
 from pixelwise.scoring.boundary import BoundaryTally, near_boundary
 from pixelwise.scoring.calibration import CalibrationTally
 from pixelwise.scoring.confusion import ConfusionMatrix
@@ -24,6 +25,7 @@ from pixelwise.scoring.image_counts import ImageCounts
 from pixelwise.scoring.metrics import Scores
 from pixelwise.scoring.object_size import ObjectRecall
 from pixelwise.scoring.ranking import PrecisionRecallTally
+from pixelwise.scoring.uncertainty import insight_intervals
 
 CONFIDENT = 0.9
 """Above this probability a wrong pixel is a confident disagreement with its mask."""
@@ -76,6 +78,7 @@ class Tallies:
         self.calibration = CalibrationTally(num_classes, temperature)
         self.ranking, self.difference = PrecisionRecallTally(num_classes), DifferenceTally(num_classes)
         self.images: list[ImageFacts] = []
+        self._numbers: dict[str, list[Floats]] = {name: [] for name in self._summed()}
 
     def add(self, names: Sequence[str], batch: Batch, logits: Tensor, predicted: NDArray[np.uint8]) -> None:
         """Count the images of a batch; `logits` (N, K, H, W), `predicted` (N, H, W)."""
@@ -93,8 +96,23 @@ class Tallies:
             self.ranking.result(),
             self.difference.result(),
             tuple(self.images),
+            self._intervals(),
         )
         return Examination.of(Scores(self.matrix, self.labels), self.counts, insight)
+
+    def _summed(self) -> dict[str, BoundaryTally | ObjectRecall | CalibrationTally | DifferenceTally]:
+        """The tallies whose scores have intervals."""
+        return {
+            "boundary": self.boundary,
+            "objects": self.objects,
+            "calibration": self.calibration,
+            "difference": self.difference,
+        }
+
+    def _intervals(self) -> dict[str, Interval | None]:
+        width = {name: len(tally.numbers()) for name, tally in self._summed().items()}
+        numbers = {name: np.array(rows).reshape(-1, width[name]) for name, rows in self._numbers.items()}
+        return insight_intervals(numbers, self.matrix.num_classes)
 
     def _add(
         self,
@@ -108,12 +126,15 @@ class Tallies:
         own.update(truth, predicted)
         self.matrix.merge(own)
         self.counts.add(name, own.counts)
+        before = {name: tally.numbers() for name, tally in self._summed().items()}
         self.boundary.add(truth, predicted)
         self.objects.add(truth, predicted)
         self.calibration.add(truth, logits)
         probabilities = (logits / self.temperature).softmax(dim=0)
         self.ranking.add(truth, probabilities)
         self.difference.add(truth, predicted)
+        for each, tally in self._summed().items():
+            self._numbers[each].append(tally.numbers() - before[each])
         confidence = probabilities.amax(dim=0).cpu().numpy()
         self.images.append(_facts(name, image, truth, predicted, confidence, Scores(own, self.labels)))
 

@@ -78,6 +78,10 @@ class ObjectRecall:
             for part, pixels in enumerate((hits, area)):
                 np.add.at(self._pixels[class_id, :, part], size, pixels)
 
+    def numbers(self) -> NDArray[np.float64]:
+        """(6,) sums over the images so far: regions, and what was found of them, by size."""
+        return np.concatenate([self._regions.sum(axis=0), self._found.sum(axis=0)]).astype(np.float64)
+
     def __iadd__(self, other: Self) -> Self:
         """Take in the counts of another part of the data."""
         self._regions += other._regions
