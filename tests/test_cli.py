@@ -33,6 +33,8 @@ FLAGS = {
     "describe": NETWORK_FLAGS | {"--num-classes", "--aux-loss-weight", "--json"},
     "evaluate": CHANNEL_FLAGS | MACHINE_FLAGS | {"--split", "--output", "--tile", "--json"},
     "compare": {"--json"},
+    "serve": MACHINE_FLAGS
+    | {"--host", "--port", "--max-bytes", "--max-pixels", "--max-requests", "--max-batch", "--timeout", "--tile"},
     "report": {"--figures", "--json"},
     "score": {"--output", "--num-classes", "--classes", "--json"},
     "predict": MACHINE_FLAGS | {"--output", "--overlay", "--as-source", "--probabilities", "--tile", "--json"},
@@ -49,6 +51,7 @@ def flags_of(verb):
         "evaluate": ["m", "d"],
         "score": ["t", "p"],
         "compare": ["a", "b"],
+        "serve": ["m"],
         "report": ["r"],
         "predict": ["m", "i", "--output", "o"],
         "train": ["d", "--output", "o"],

@@ -17,7 +17,7 @@ SIZE = (256, 192)
 # Small scenes of one kind and little time: small crops and mild augmentation learn faster than the defaults.
 SETTINGS: dict[str, Any] = {
     "pretrained": False,
-    "budget": "95s",
+    "budget": "100s",
     "crop_size": 128,
     "scale_min": 0.75,
     "scale_max": 1.25,

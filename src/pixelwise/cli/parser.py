@@ -16,6 +16,7 @@ from pixelwise.cli.verbs import (
     predict,
     report,
     score,
+    serve,
     train,
 )
 from pixelwise.data.convert.formats import FORMATS
@@ -33,7 +34,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    data, models = (_add_check, _add_convert), (_add_describe, _add_train, _add_predict)
+    data, models = (_add_check, _add_convert), (_add_describe, _add_train, _add_predict, _add_serve)
     quality = (_add_evaluate, _add_score, _add_compare, _add_report)
     for add in (_add_demo, *data, *models, *quality):
         add(commands)
@@ -177,6 +178,21 @@ def _add_predict(commands: Any) -> None:
     _add_tile(parser)
     _add_machine(parser)
     _add_json(parser)
+
+
+def _add_serve(commands: Any) -> None:
+    parser = _command(commands, serve, "run/model --port 8080")
+    parser.add_argument("model", metavar="MODEL", help="run folder, bundle folder or model.tar.gz")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 for every network (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, metavar="N", help="default: SAGEMAKER_BIND_TO_PORT, else 8080; 0 for any")
+    limits = parser.add_argument_group("limits")
+    limits.add_argument("--max-bytes", type=int, metavar="N", help="of a request")
+    limits.add_argument("--max-pixels", type=int, metavar="N", help="of an image; memory grows with pixels x classes")
+    limits.add_argument("--max-requests", type=int, metavar="N", help="at once; more are asked to come again (503)")
+    limits.add_argument("--max-batch", type=int, metavar="N", help="images of one size that are computed together")
+    limits.add_argument("--timeout", type=float, dest="timeout_seconds", metavar="SECONDS", help="of a request")
+    _add_tile(parser)
+    _add_machine(parser)
 
 
 def _add_dataset(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,23 @@ def predict(options: argparse.Namespace) -> int:
     )
     _print(options, report.to_json, report.text)
     return 1 if report.failed else 0
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Answer over HTTP: the endpoint and its page."""
+    from pixelwise.serving.server import limits_of, run_server
+
+    names = ("max_bytes", "max_pixels", "max_requests", "max_batch", "timeout_seconds")
+    run_server(
+        options.model,
+        host=options.host,
+        port=options.port,
+        device=options.device,
+        precision=options.precision,
+        tile=options.tile,
+        limits=limits_of(os.environ, {name: getattr(options, name) for name in names}),
+    )
+    return 0
 
 
 def demo(options: argparse.Namespace) -> int:

@@ -1,0 +1,1 @@
+"""The endpoint and its page: an image in over HTTP, a class map out."""
