@@ -211,3 +211,21 @@ def test_two_evaluations_are_compared_image_by_image(run, tmp_path, trained):
     code, _out, err = run("compare", tmp_path / "a", tmp_path / "nowhere")
     assert code == 1
     assert "nowhere" in err
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "score", "check"])
+def test_an_output_that_is_a_file_is_refused_before_the_work(run, tmp_path, trained, verb, monkeypatch):
+    def not_yet(*_arguments, **_options):
+        raise AssertionError("the work began")
+
+    monkeypatch.setattr("pixelwise.api.evaluations.examine", not_yet)
+    monkeypatch.setattr("pixelwise.api.scores.score_folders", not_yet)
+    monkeypatch.setattr("pixelwise.api.datasets.check_dataset", not_yet)
+    (tmp_path / "file").write_text("mine")
+    dataset = trained.parent / "dataset"
+    masks = dataset / "validation_annotation"
+    words = {"evaluate": (trained, dataset), "score": (masks, masks), "check": (dataset,)}[verb]
+    code, _out, err = run(verb, *words, "--output", tmp_path / "file")
+    assert code == 2
+    assert "file: cannot be written" in err
+    assert (tmp_path / "file").read_text() == "mine"

@@ -14,6 +14,7 @@ from pixelwise.data.pairs import SPLITS, Dataset, Pair, open_dataset
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import LabelTable
+from pixelwise.outputs import made_folder
 from pixelwise.report.content import ReportContent
 from pixelwise.scoring.examination import Examination, write_examination
 from pixelwise.scoring.examine import examine
@@ -52,19 +53,19 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
         DataError: the split is missing or has faults.
     """
     bundle = load_bundle(Path(model))
+    folder = None if output is None else made_folder(Path(output))
     checked = _checked(bundle, dataset, split, channels)
     pairs = checked.pairs[split]
     with machine.start(device, precision or bundle.settings.precision) as runtime:
         predictor = Predictor(bundle, runtime, tile=tile)
         examination = _examined(predictor, pairs, _counting(progress, len(pairs)))
-        if output is not None:
-            write_examination(examination, Path(output))
-        source = Path(model)
-        run = source if (source / "metrics.jsonl").is_file() else None
-        if output is not None or run is not None:
+        if folder is not None:
+            write_examination(examination, folder)
+        run = Path(model) if (Path(model) / "metrics.jsonl").is_file() else None
+        if folder or run:
             facts = {name: each.to_json() for name, each in checked.facts.items()}
-            about = Report(f"{source.resolve().name} on {split}", examination, pairs, facts, read_history(run))
-            write_report_of(about, bundle, predictor, Path(output or source) / "report")
+            about = Report(f"{Path(model).resolve().name} on {split}", examination, pairs, facts, read_history(run))
+            write_report_of(about, bundle, predictor, (folder or Path(model)) / "report")
     return examination
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pixelwise.api.arguments import PathLike, path_of
+from pixelwise.outputs import made_folder
 from pixelwise.scoring.compare import Comparison, Evaluated
 from pixelwise.scoring.compare import compare as compare_counts
 from pixelwise.scoring.examination import Examination, read_counts, write_examination
@@ -21,9 +22,10 @@ def score(
 
     `output` is a folder for scores.json and images.json.
     """
+    folder = None if output is None else made_folder(Path(output))
     found = score_folders(Path(truth), Path(predicted), num_classes=num_classes, classes_file=path_of(classes))
-    if output is not None:
-        write_examination(found, Path(output))
+    if folder is not None:
+        write_examination(found, folder)
     return found
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.cli.progress import progress
+from pixelwise.outputs import made_folder
 from pixelwise.settings import FIELDS
 
 CHANNELS = ("train", "train_annotation", "validation", "validation_annotation", "test", "test_annotation")
@@ -23,6 +24,8 @@ def check(options: argparse.Namespace) -> int:
             repaired = pixelwise.repair(options.dataset, output=options.fix, progress=seen, **data)
         _print(options, repaired.to_json, repaired.text)
         return 1 if repaired.left_out else 0
+    if options.output is not None:
+        made_folder(Path(options.output))
     settings = pixelwise.Settings.chosen(options.config, _settings(options))
     with progress("checking") as seen:
         report = pixelwise.check(options.dataset, progress=seen, crop_size=settings.crop_size, **data)

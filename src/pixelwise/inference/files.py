@@ -14,6 +14,7 @@ from pixelwise.data.reading import read_image
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Prediction, Predictor
 from pixelwise.inference.render import overlay, save_png, source_mask
+from pixelwise.outputs import whole
 
 
 @dataclass
@@ -128,8 +129,6 @@ def _refuse_overwriting(images: dict[str, Path], output: Path) -> None:
 
 
 def _save_probabilities(path: Path, prediction: Prediction) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
     assert prediction.probabilities is not None
-    with temporary.open("wb") as file:
+    with whole(path) as temporary, temporary.open("wb") as file:
         np.save(file, prediction.probabilities.astype(np.float16))
-    os.replace(temporary, path)

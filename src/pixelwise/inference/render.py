@@ -1,6 +1,5 @@
 """Class maps as pictures: palette PNG, overlay, error map, legend and captioned panels."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pixelwise.errors import SettingsError
 from pixelwise.labels import IGNORE, LabelTable
+from pixelwise.outputs import whole
 
 # Okabe and Ito's bluish green and vermilion: green and red that colour-blind readers tell apart.
 RIGHT, WRONG, IGNORED = (0, 158, 115), (213, 94, 0), (200, 200, 200)
@@ -135,16 +135,5 @@ def save_png(path: Path, image: Image.Image) -> None:
     """
     if path.suffix.lower() != ".png":
         raise SettingsError(f"{path}: is not a name for a PNG file. Expected a name that ends in .png.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            image.save(temporary, format="PNG")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"{path}: cannot be written ({error.strerror or error}). Expected a folder that may be "
-            "written and has room; free space or give another output."
-        ) from None
+    with whole(path) as temporary:
+        image.save(temporary, format="PNG")

@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.errors import DataError, SettingsError
+from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+from pixelwise.outputs import whole
 
 CONTENT_FILE = "content.json"
 
@@ -71,20 +71,9 @@ class ReportContent:
             "panels": [_panel_json(panel) for panel in self.panels],
         }
         path = folder / CONTENT_FILE
-        temporary = folder / f".{CONTENT_FILE}.{os.getpid()}.tmp"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            try:
-                text = json.dumps(content, allow_nan=False) + "\n"
-                temporary.write_text(text, encoding="utf-8")
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
-        except OSError as error:
-            raise SettingsError(
-                f"{path}: cannot be written ({error.strerror or error}). Expected a folder that may be written and "
-                "has room; free space or give another output."
-            ) from None
+        text = json.dumps(content, allow_nan=False) + "\n"
+        with whole(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
         return path
 
     @classmethod

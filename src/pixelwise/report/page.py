@@ -6,7 +6,6 @@ the dark, by keyboard and on paper, and needs no script for its content.
 
 import base64
 import io
-import os
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from pixelwise.errors import SettingsError
+from pixelwise.outputs import whole
 
 _MANY_COLORS = 512
 _JPEG_QUALITY = 82
@@ -141,20 +140,10 @@ def write_page(path: Path, document: str) -> None:
     Raises:
         SettingsError: the path cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            # File names that are no valid text come as lone surrogates, which UTF-8 cannot hold.
-            temporary.write_bytes(document.encode("utf-8", "backslashreplace"))
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"{path}: cannot be written ({error.strerror or error}). Expected a folder that may be "
-            "written and has room; free space or give another output."
-        ) from None
+    # File names that are no valid text come as lone surrogates, which UTF-8 cannot hold.
+    content = document.encode("utf-8", "backslashreplace")
+    with whole(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def _side(column: int, texts: int) -> str:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pixelwise.errors import DataError, SettingsError
+from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+from pixelwise.outputs import whole
 from pixelwise.scoring.bootstrap import Interval, Intervals, intervals
 from pixelwise.scoring.definitions import other_definitions
 from pixelwise.scoring.image_counts import ImageCounts
@@ -128,17 +129,10 @@ def write_examination(examination: Examination, folder: Path) -> None:
         SettingsError: the folder cannot be written.
     """
     contents = {IMAGES_FILE: examination.images_json(), SCORES_FILE: examination.to_json()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            temporary = folder / f".{name}.tmp"
-            indent = 2 if name == SCORES_FILE else None
-            temporary.write_text(json.dumps(content, indent=indent, allow_nan=False) + "\n", encoding="utf-8")
-            temporary.replace(folder / name)
-    except OSError as error:
-        raise SettingsError(
-            f"{folder}: cannot be written ({error.strerror or error}). Give another folder as output."
-        ) from None
+    for name, content in contents.items():
+        text = json.dumps(content, indent=2 if name == SCORES_FILE else None, allow_nan=False) + "\n"
+        with whole(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def read_counts(path: Path) -> tuple[ImageCounts, LabelTable]:

@@ -1,16 +1,14 @@
 """Scores: every number that we report, derived from one confusion matrix by a named definition."""
 
-import json
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.errors import DataError, SettingsError
+from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.scoring.confusion import ConfusionMatrix
 
@@ -164,25 +162,6 @@ SUMMARY = (
     "mean_iou_absent_as_zero",
 )
 PER_CLASS = ("iou", "dice", "accuracy", "precision")
-
-
-def write_scores(scores: Scores, folder: Path) -> Path:
-    """Write `folder`/scores.json, whole or not at all; return its path.
-
-    Raises:
-        SettingsError: the folder cannot be written.
-    """
-    path = folder / "scores.json"
-    temporary = folder / ".scores.json.tmp"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(scores.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise SettingsError(
-            f"{path}: cannot be written ({error.strerror or error}). Give another folder as output."
-        ) from None
-    return path
 
 
 def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixelwise.labels import LabelTable
 from pixelwise.report.figures.canvas import INK, QUIET, ROW, axes, empty, head, rgb, short, table_of
+from pixelwise.report.numbers import interval_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,10 +39,10 @@ def _bars(scores: Mapping[str, Any], labels: LabelTable | None, score: str, name
     values = [entries[i][score] for i in measured]
     names = [f"{i}  {short(table.names[i])}" for i in measured]
     ax.barh(names, values, color=[rgb(table.colors[i]) for i in measured], edgecolor=QUIET, linewidth=0.6, height=0.75)
-    ends = [_whisker(ax, row, _interval(scores, score, i)) for row, i in enumerate(measured)]
+    ends = [_whisker(ax, row, interval_of(scores, score, i)) for row, i in enumerate(measured)]
     for row, (value, end) in enumerate(zip(values, ends, strict=True)):
         ax.text(max(value, end) + 0.01, row, f"{value:.3f}", va="center", fontsize=9, bbox=_PAPER)
-    mean, (low, high) = scores[f"mean_{score}"], _interval(scores, f"mean_{score}")
+    mean, (low, high) = scores[f"mean_{score}"], interval_of(scores, f"mean_{score}")
     ax.axvline(mean, color=INK, linestyle="--", linewidth=1.4, label=f"mean {name} {mean:.3f}")
     ax.set(xlim=(0, 1.06), ylim=(-0.6, len(measured) - 0.4), xlabel=name)
     between = "" if math.isnan(low) else f" (95 % interval {low:.3f} to {high:.3f})"
@@ -60,11 +61,3 @@ def _whisker(ax: "Axes", row: int, interval: tuple[float, float]) -> float:
             ax.plot([low, high], [row, row], color=color, linewidth=width, solid_capstyle="butt")
         ax.plot([low, high], [row, row], "|", color=INK, ms=7, mew=1.6)
     return high
-
-
-def _interval(scores: Mapping[str, Any], score: str, class_id: int | None = None) -> tuple[float, float]:
-    """Both ends of the 95 % interval of a score, or of a class's score; NaN where there is none."""
-    found = (scores.get("intervals") or {}).get(score)
-    if found is not None and class_id is not None:
-        found = found[class_id]
-    return (math.nan, math.nan) if found is None else (float(found[0]), float(found[1]))

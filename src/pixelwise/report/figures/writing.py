@@ -1,6 +1,5 @@
 """Write every figure of a run or an evaluation as a PNG file."""
 
-import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pixelwise.errors import SettingsError
 from pixelwise.labels import LabelTable
+from pixelwise.outputs import whole
 from pixelwise.report.figures.balance import class_distribution, object_scales
 from pixelwise.report.figures.behaviour import recall_by_size, reliability, trimap
 from pixelwise.report.figures.classes import dice_bars, iou_bars
@@ -95,20 +94,8 @@ def _file_name(name: str) -> str:
 
 
 def _written(path: Path, figure: "Figure") -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with warnings.catch_warnings():
-                # Names in scripts that the font lacks become boxes; each class has its id beside them.
-                warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
-                figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"{path}: cannot be written ({error.strerror or error}). Expected a folder that may be written and has "
-            "room; free space or give another folder for the figures."
-        ) from None
+    with whole(path) as temporary, warnings.catch_warnings():
+        # Names in scripts that the font lacks become boxes; each class has its id beside them.
+        warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
+        figure.savefig(temporary, format="png", dpi=_DOTS_PER_INCH)
     return path
