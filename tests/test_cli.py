@@ -38,7 +38,8 @@ FLAGS = {
     "report": {"--figures", "--json"},
     "score": {"--output", "--num-classes", "--classes", "--json"},
     "predict": MACHINE_FLAGS | {"--output", "--overlay", "--as-source", "--probabilities", "--tile", "--json"},
-    "train": CHANNEL_FLAGS | {"--output", "--config", "--resume", "--classes", "--device", "--quiet", "--json"},
+    "train": CHANNEL_FLAGS
+    | {"--output", "--config", "--resume", "--start-from", "--classes", "--device", "--quiet", "--json"},
 }
 
 

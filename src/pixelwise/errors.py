@@ -6,6 +6,7 @@ PixelwiseError
 ├── DataError           images, masks or labels are at fault               exit code 1
 ├── ModelError          a bundle, a checkpoint or a weights file is at fault   exit code 1
 ├── TrainingError       training cannot go on                              exit code 1
+│   └── OutOfMemory     not even one image at a time fits                  exit code 1
 └── Interrupted         stopped by a signal; `--resume` continues          exit code 3
 
 A message says which file or setting, what was found, what was expected and what to do.
@@ -41,6 +42,10 @@ class ModelError(PixelwiseError):
 
 class TrainingError(PixelwiseError):
     """Training cannot go on; what was written so far is kept."""
+
+
+class OutOfMemory(TrainingError):
+    """The memory of the device does not suffice for the smallest pieces of a batch."""
 
 
 class Interrupted(PixelwiseError):

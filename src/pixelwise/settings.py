@@ -173,12 +173,14 @@ class Settings:
             raise SettingsError(f"{source}: {error}") from None
 
     @classmethod
-    def read(cls, path: Path, overrides: Mapping[str, Any] | None = None) -> Self:
-        """Read a JSON, TOML or YAML file of settings; `overrides` win over the file."""
+    def read(
+        cls, path: Path, overrides: Mapping[str, Any] | None = None, *, defaults: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Read a JSON, TOML or YAML file of settings; `overrides` win over the file, the file over `defaults`."""
         content = _parse(path)
         if not isinstance(content, dict):
             raise SettingsError(f"{path}: found {type(content).__name__}, expected names and values of settings.")
-        return cls.of({**content, **(overrides or {})}, source=str(path))
+        return cls.of({**(defaults or {}), **content, **(overrides or {})}, source=str(path))
 
     @classmethod
     def chosen(cls, config: Path | str | None, given: Mapping[str, Any]) -> Self:

@@ -38,6 +38,8 @@ def test_metrics_have_one_object_an_epoch_with_the_documented_names(trained):
         "validation_pixel_accuracy",
         "train_images_per_second",
         "seconds",
+        "validation_images_per_second",
+        "validation_miou_absent_as_zero",
     ]
     assert all(value is not None for row in rows for value in row.values())
 

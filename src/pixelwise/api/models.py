@@ -14,6 +14,7 @@ from pixelwise.api.reporting import Report, read_history, write_report_of
 from pixelwise.bundle import Bundle, load_bundle, save_bundle
 from pixelwise.data.batches import EvaluationBatches
 from pixelwise.data.check import CheckReport
+from pixelwise.errors import SettingsError
 from pixelwise.inference.files import PredictionReport, predict_files
 from pixelwise.inference.predictor import Predictor
 from pixelwise.models.describe import describe as describe_network
@@ -21,6 +22,7 @@ from pixelwise.models.description import Description
 from pixelwise.scoring.examine import examine
 from pixelwise.settings import Settings
 from pixelwise.training.clock import EXAMINED
+from pixelwise.training.initial import network_of
 from pixelwise.training.run import TrainingResult, prepare_folder, read_run_settings, train_run
 
 PASCAL_VOC_CLASSES = 21
@@ -51,6 +53,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     output: PathLike,
     config: PathLike | None = None,
     resume: bool = False,
+    start_from: PathLike | None = None,
     device: str | None = None,
     classes: PathLike | None = None,
     channels: Mapping[str, PathLike | None] | None = None,
@@ -64,6 +67,8 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         output: a new folder for the run; with `resume`, the folder of the run to go on with.
         config: a JSON, TOML or YAML file of settings; keyword arguments win over it.
         resume: go on from the last checkpoint with the settings the run began with.
+        start_from: a trained model to start from: a run, a bundle or a model.tar.gz. Its network is the default, and
+            where the number of classes changed the classifier starts anew.
         device: "cpu", "cuda", "cuda:1"; the first GPU, if there is one, by default.
         classes: as in `check`.
         channels: as in `check`.
@@ -80,12 +85,22 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     folder = Path(output)
     if os.environ.get("RANK", "0") == "0":
         prepare_folder(folder, resume=resume)
-    chosen = _settings(folder, config, settings, resume=resume)
+    initial = None if start_from is None else load_bundle(Path(start_from))
+    chosen = _settings(folder, config, settings, resume=resume, initial=initial)
     report = check(
         dataset, num_classes=chosen.num_classes, classes=classes, channels=channels, crop_size=chosen.crop_size
     )
     report.require_sound()
-    result = train_run(report, chosen, folder, resume=resume, device=device, is_quiet=quiet, started=started)
+    result = train_run(
+        report,
+        chosen,
+        folder,
+        resume=resume,
+        device=device,
+        is_quiet=quiet,
+        started=started,
+        initial=initial,
+    )
     if os.environ.get("RANK", "0") == "0":
         look_closely(result, report, device=device)
     return result
@@ -138,10 +153,15 @@ def load(
     return Predictor(bundle, machine.Runtime(chosen, arithmetic), tile=tile)
 
 
-def _settings(folder: Path, config: PathLike | None, given: Mapping[str, Any], *, resume: bool) -> Settings:
+def _settings(
+    folder: Path, config: PathLike | None, given: Mapping[str, Any], *, resume: bool, initial: Bundle | None
+) -> Settings:
+    defaults = {} if initial is None else network_of(initial)
+    if initial is not None and given.get("backbone_weights") is not None:
+        raise SettingsError("backbone_weights and start_from are both given; a model brings its own trunk. Give one.")
     if config is not None:
-        given = Settings.read(Path(config), given).to_json()
-    return Settings.of({**(read_run_settings(folder) if resume else {}), **given})
+        given = Settings.read(Path(config), given, defaults=defaults).to_json()
+    return Settings.of({**defaults, **(read_run_settings(folder) if resume else {}), **given})
 
 
 def look_closely(result: TrainingResult, report: CheckReport, *, device: str | None) -> None:

@@ -76,6 +76,7 @@ def train(options: argparse.Namespace) -> int:
         output=options.output,
         config=options.config,
         resume=options.resume,
+        start_from=options.start_from,
         device=options.device,
         classes=options.classes,
         channels=_channels(options),

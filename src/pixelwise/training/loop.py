@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 
@@ -30,6 +30,24 @@ KeepBest = Callable[[Segmenter, Evaluation, TrainingState], None]
 
 SECONDS_BETWEEN_CHECKPOINTS = 300
 
+ROW = (
+    "epoch",
+    "learning_rate",
+    "train_loss",
+    "validation_loss",
+    "train_miou",
+    "validation_miou",
+    "train_pixel_accuracy",
+    "validation_pixel_accuracy",
+    "train_images_per_second",
+    "seconds",
+    "validation_images_per_second",
+    "validation_miou_absent_as_zero",
+)
+"""The names in a line of metrics.jsonl."""
+
+_VALIDATED = ("loss", "miou", "miou_absent_as_zero", "pixel_accuracy", "images_per_second")
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -40,6 +58,7 @@ class Surroundings:
     checkpoints: Checkpoints
     observer: Observer
     stop: StopRequest
+    validation_images: int
 
 
 def fit(
@@ -63,6 +82,8 @@ def fit(
     """
     settings, runtime = learner.settings, learner.runtime
     saved = time.monotonic()
+    if _was_over(settings, state, runtime.from_main(clock.done(state))[0]):
+        return state
     while True:
         learner.model.train()
         mark = time.monotonic()
@@ -76,10 +97,12 @@ def fit(
             loss = step_within_memory(learner, batch, state, around.observer)
             mark = _count_step(state, loss, mark)
             saved = _save_now_and_then(learner, around, state, clock, saved)
-            _show(around.observer, state, clock, batches, settings)
+            _show(around.observer, state, clock, batches, learner)
+        trained = _training_row(learner, state)
+        around.observer.on_trained(trained)
         done, is_due = runtime.from_main(clock.done(state), float(clock.is_validation_due(clock.done(state))))
-        evaluation = _validated(learner, around, state, clock) if is_due else None
-        _finish_epoch(learner, around, state, clock, evaluation)
+        validated = _validated(learner, around, state, clock) if is_due else None
+        _finish_epoch(learner, around, state, clock, trained, validated)
         if is_due and (_is_stalled(settings, state, around.observer) or runtime.from_main(clock.done(state))[0] >= 1):
             return state
 
@@ -105,62 +128,89 @@ def _save_now_and_then(
     return time.monotonic()
 
 
-def _show(observer: Observer, state: TrainingState, clock: Clock, batches: TrainingBatches, settings: Settings) -> None:
-    rate = state.step * settings.mini_batch_size / max(state.step_seconds, 1e-9)
-    steps, loss = batches.steps_per_epoch, state.loss_sum / state.step
-    observer.on_step(epoch=state.epoch + 1, step=state.step, steps=steps, loss=loss, rate=rate, left=clock.left(state))
+def _show(observer: Observer, state: TrainingState, clock: Clock, batches: TrainingBatches, learner: Learner) -> None:
+    rate = state.step * learner.settings.mini_batch_size / max(state.step_seconds, 1e-9)
+    observer.on_step(
+        epoch=state.epoch + 1,
+        step=state.step,
+        steps=batches.steps_per_epoch,
+        loss=state.loss_sum / state.step,
+        rate=rate,
+        left=clock.left(state),
+        learning_rate=_highest_rate(learner),
+    )
 
 
-def _validated(learner: Learner, around: Surroundings, state: TrainingState, clock: Clock) -> Evaluation:
+class _Validated(NamedTuple):
+    """A validation and how long it took."""
+
+    evaluation: Evaluation
+    seconds: float
+
+
+def _validated(learner: Learner, around: Surroundings, state: TrainingState, clock: Clock) -> _Validated:
     started = time.monotonic()
     try:
         evaluation = around.validate(learner.scored)
     except Interrupted:
         _save_and_stop(learner, around, state, clock)
-    clock.validated(time.monotonic() - started)
-    return evaluation
+    seconds = time.monotonic() - started
+    clock.validated(seconds)
+    return _Validated(evaluation, seconds)
 
 
-def _finish_epoch(
+def _finish_epoch(  # the books of an epoch have these parts
     learner: Learner,
     around: Surroundings,
     state: TrainingState,
     clock: Clock,
-    evaluation: Evaluation | None,
+    trained: dict[str, Any],
+    validated: _Validated | None,
 ) -> None:
     """Close the books of an epoch: its row, the best model, the checkpoint."""
     state.seconds = clock.seconds()
-    row = _row(learner, state, evaluation)
+    measured = {**trained, **_validation_row(around, validated), "seconds": state.seconds}
+    row = {name: measured[name] for name in ROW}
     state.rows.append(row)
     state.epoch, state.step = state.epoch + 1, 0
     state.loss_sum, state.step_seconds, state.counts = 0.0, 0.0, None
-    is_best = evaluation is not None and state.note_score(row["validation_miou"], learner.settings)
+    is_best = validated is not None and state.note_score(row["validation_miou"], learner.settings)
     if not learner.runtime.is_main:
         return
+    if is_best and validated is not None:
+        around.keep_best(learner.scored, validated.evaluation, state)
     around.observer.on_epoch(row, state.rows)
-    if is_best and evaluation is not None:
-        around.keep_best(learner.scored, evaluation, state)
     around.checkpoints.save(state, learner.parts(), is_best=is_best)
 
 
-def _row(learner: Learner, state: TrainingState, evaluation: Evaluation | None) -> dict[str, Any]:
-    """The epoch's line of metrics.jsonl; null where nothing was measured."""
+def _training_row(learner: Learner, state: TrainingState) -> dict[str, Any]:
+    """What an epoch's steps measured, for its line of metrics.jsonl; null where nothing was."""
     runtime, settings = learner.runtime, learner.settings
     train = _training_scores(runtime, state)
     loss = runtime.sum(torch.tensor(state.loss_sum, device=runtime.device)) / runtime.world_size
-    trained = settings.mini_batch_size * state.step
     return {
         "epoch": state.epoch + 1,
-        "learning_rate": max(group["lr"] for group in learner.optimizer.param_groups),
+        "learning_rate": _highest_rate(learner),
         "train_loss": float(loss) / state.step if state.step else None,
-        "validation_loss": _or_none(evaluation.loss) if evaluation else None,
         "train_miou": _or_none(train.mean_iou) if train else None,
-        "validation_miou": _or_none(evaluation.scores.mean_iou) if evaluation else None,
         "train_pixel_accuracy": _or_none(train.pixel_accuracy) if train else None,
-        "validation_pixel_accuracy": _or_none(evaluation.scores.pixel_accuracy) if evaluation else None,
-        "train_images_per_second": trained / max(state.step_seconds, 1e-9),
-        "seconds": state.seconds,
+        "train_images_per_second": settings.mini_batch_size * state.step / max(state.step_seconds, 1e-9),
     }
+
+
+def _validation_row(around: Surroundings, validated: _Validated | None) -> dict[str, Any]:
+    """What its validation measured; null where there was none."""
+    if validated is None:
+        return dict.fromkeys(f"validation_{name}" for name in _VALIDATED)
+    scores = validated.evaluation.scores
+    found = (
+        _or_none(validated.evaluation.loss),
+        _or_none(scores.mean_iou),
+        _or_none(scores.mean_iou_absent_as_zero),
+        _or_none(scores.pixel_accuracy),
+        around.validation_images / max(validated.seconds, 1e-9),
+    )
+    return {f"validation_{name}": value for name, value in zip(_VALIDATED, found, strict=True)}
 
 
 def _training_scores(runtime: Runtime, state: TrainingState) -> Scores | None:
@@ -170,20 +220,33 @@ def _training_scores(runtime: Runtime, state: TrainingState) -> Scores | None:
     return Scores(ConfusionMatrix(len(counts), counts), LabelTable.numbered(len(counts)))
 
 
+def _highest_rate(learner: Learner) -> float:
+    return float(max(group["lr"] for group in learner.optimizer.param_groups))
+
+
 def _or_none(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
+def _was_over(settings: Settings, state: TrainingState, done: float) -> bool:
+    """Whether the run was killed between its last epoch and its end: then nothing is left to learn."""
+    return bool(state.rows) and state.step == 0 and (done >= 1 or _is_without_gain(settings, state))
+
+
 def _is_stalled(settings: Settings, state: TrainingState, observer: Observer) -> bool:
     """Whether early stopping ends the run here."""
-    is_stalled = (
+    is_stalled = _is_without_gain(settings, state)
+    if is_stalled:
+        observer.say(f"Stopped early: no gain in {state.epochs_without_gain} epochs.")
+    return is_stalled
+
+
+def _is_without_gain(settings: Settings, state: TrainingState) -> bool:
+    return (
         settings.early_stopping
         and state.epoch >= settings.early_stopping_min_epochs
         and state.epochs_without_gain > settings.early_stopping_patience
     )
-    if is_stalled:
-        observer.say(f"Stopped early: no gain in {state.epochs_without_gain} epochs.")
-    return is_stalled
 
 
 def _save_and_stop(learner: Learner, around: Surroundings, state: TrainingState, clock: Clock) -> NoReturn:

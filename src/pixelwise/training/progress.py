@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -13,11 +13,22 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from pixelwise.settings import Settings
 
 
-class Observer(Protocol):
-    """What `fit` tells while it trains."""
+class Observer:
+    """What a run tells while it trains. This one listens to nothing; others override what interests them."""
 
-    def on_step(self, *, epoch: int, step: int, steps: int, loss: float, rate: float, left: float) -> None:
-        """After a step: `rate` in images per second, `left` seconds of training to go."""
+    def on_step(  # six numbers of a step
+        self, *, epoch: int, step: int, steps: int, loss: float, rate: float, left: float, learning_rate: float
+    ) -> None:
+        """After a step: `rate` in images per second, `left` seconds of training to go; the highest learning rate."""
+
+    def on_trained(self, row: Mapping[str, Any]) -> None:
+        """After an epoch's last step, before its validation: what its line of metrics.jsonl says of training."""
+
+    def on_validation(self, images: int) -> None:
+        """While validating: so many images more are done."""
+
+    def on_best(self, bundle: Path) -> None:
+        """A model better than all before was written to the folder `bundle`."""
 
     def on_epoch(self, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
         """After an epoch: its line of metrics.jsonl, and all lines so far."""
@@ -26,10 +37,16 @@ class Observer(Protocol):
         """Something worth a line."""
 
 
-class RunLog:
-    """Writes a run folder's log.txt, metrics.jsonl and TensorBoard events and shows progress on stderr."""
+class RunLog(Observer):
+    """Writes a run folder's log.txt, metrics.jsonl and TensorBoard events and shows progress on stderr.
 
-    def __init__(self, folder: Path, settings: Settings, *, is_quiet: bool = False) -> None:
+    What it is told it tells `listener` too.
+    """
+
+    def __init__(
+        self, folder: Path, settings: Settings, *, is_quiet: bool = False, listener: Observer | None = None
+    ) -> None:
+        self._listener = listener or Observer()
         self._folder = folder
         self._epochs = "" if settings.budget is not None else f"/{settings.epochs}"
         self._console = Console(stderr=True, quiet=is_quiet, highlight=False, soft_wrap=True)
@@ -55,9 +72,15 @@ class RunLog:
         self._console.print(text, markup=False)
         self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
         self._log.flush()
+        self._listener.say(text)
 
-    def on_step(self, *, epoch: int, step: int, steps: int, loss: float, rate: float, left: float) -> None:
+    def on_step(  # see Observer
+        self, *, epoch: int, step: int, steps: int, loss: float, rate: float, left: float, learning_rate: float
+    ) -> None:
         """Move the bar, or in a log print a line every half minute."""
+        self._listener.on_step(
+            epoch=epoch, step=step, steps=steps, loss=loss, rate=rate, left=left, learning_rate=learning_rate
+        )
         text = f"loss {loss:.4f}  {rate:.1f} images/s  {_clock(left)} left"
         if self._bar is not None:
             if self._task is None:
@@ -68,8 +91,21 @@ class RunLog:
             self._said = time.monotonic()
             self.say(f"epoch {epoch}{self._epochs}  step {step}/{steps}  {text}")
 
+    def on_trained(self, row: Mapping[str, Any]) -> None:
+        """Pass it on."""
+        self._listener.on_trained(row)
+
+    def on_validation(self, images: int) -> None:
+        """Pass it on."""
+        self._listener.on_validation(images)
+
+    def on_best(self, bundle: Path) -> None:
+        """Pass it on."""
+        self._listener.on_best(bundle)
+
     def on_epoch(self, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
         """Say the epoch's line and rewrite metrics.jsonl, which thus never holds half a line."""
+        self._listener.on_epoch(row, rows)
         self.say(f"epoch {row['epoch']}{self._epochs}  {epoch_text(row)}")
         temporary = self._folder / "metrics.jsonl.tmp"
         temporary.write_text("".join(json.dumps(line) + "\n" for line in rows), encoding="utf-8")

@@ -30,11 +30,12 @@ from pixelwise.settings import Settings
 from pixelwise.training.batchnorm import refuse_single_samples
 from pixelwise.training.checkpoint import Checkpoints, TrainingState
 from pixelwise.training.clock import Clock
+from pixelwise.training.initial import start_from
 from pixelwise.training.interrupt import StopRequest, listen
 from pixelwise.training.learner import Learner
 from pixelwise.training.loop import Surroundings, fit
 from pixelwise.training.losses import Criterion, build_criterion
-from pixelwise.training.progress import RunLog
+from pixelwise.training.progress import Observer, RunLog
 
 _OURS = {"settings.json", "metrics.jsonl", "checkpoints", "model", "report", "log.txt", "tensorboard"}
 
@@ -77,7 +78,7 @@ def prepare_folder(folder: Path, *, resume: bool) -> None:
         )
 
 
-def train_run(
+def train_run(  # noqa: PLR0913  # what a run may be given
     report: CheckReport,
     settings: Settings,
     folder: Path,
@@ -86,6 +87,8 @@ def train_run(
     device: str | None = None,
     is_quiet: bool = False,
     started: float | None = None,
+    initial: Bundle | None = None,
+    listener: Observer | None = None,
 ) -> TrainingResult:
     """Train on a dataset that was checked and found sound; write everything below `folder`.
 
@@ -97,6 +100,8 @@ def train_run(
         device: see `runtime.start`.
         is_quiet: say nothing on the terminal.
         started: `time.monotonic()` when the job began, for the budget.
+        initial: a trained model of the same network to start from; see `training.initial`.
+        listener: is told what the run tells, in process 0.
 
     Raises:
         PixelwiseError: its children say what went wrong; what was written before stays usable.
@@ -108,9 +113,10 @@ def train_run(
         listen() as stop,
     ):
         _create(folder, settings, runtime)
-        with RunLog(folder, settings, is_quiet=is_quiet or not runtime.is_main) as log:
+        told = listener if runtime.is_main else None
+        with RunLog(folder, settings, is_quiet=is_quiet or not runtime.is_main, listener=told) as log:
             return _Run(report, settings, folder, runtime, stop, log).train(
-                resume=resume, started=time.monotonic() if started is None else started
+                resume=resume, started=time.monotonic() if started is None else started, initial=initial
             )
 
 
@@ -142,9 +148,12 @@ class _Run:
         self.bundle = folder / "model"
         self.best: Scores | None = None
 
-    def train(self, *, resume: bool, started: float) -> TrainingResult:
+    def train(self, *, resume: bool, started: float, initial: Bundle | None) -> TrainingResult:
         resumes = resume and self.checkpoints.last.is_file()
-        model = build_segmenter(self.settings, self.labels.num_classes, load_weights=not resumes)
+        needs_weights = not resumes and initial is None
+        model = build_segmenter(self.settings, self.labels.num_classes, load_weights=needs_weights)
+        if initial is not None and not resumes:
+            self.log.say(start_from(model, initial, self.settings))
         weights = self._class_weights()
         self.criterion: Criterion = build_criterion(self.settings, weights)
         learner = Learner(model, self.criterion, self.settings, self.runtime)
@@ -159,7 +168,7 @@ class _Run:
         clock = Clock(self.settings, self.batches.steps_per_epoch, seconds_before, validation_images=images)
         if self.settings.budget is not None:
             clock.expect_validation(self._seconds_of_validation(learner.scored))
-        around = Surroundings(self._validate, self._keep_best, self.checkpoints, self.log, self.stop)
+        around = Surroundings(self._validate, self._keep_best, self.checkpoints, self.log, self.stop, images)
         state = fit(learner, self.batches, around, state=state, clock=clock)
         return self._result(state)
 
@@ -194,7 +203,8 @@ class _Run:
             self.log.say(f"Resuming in epoch {state.epoch + 1} after {state.updates} updates")
 
     def _validate(self, model: Segmenter) -> Evaluation:
-        def stop_if_asked(_images: int) -> None:
+        def tell(images: int) -> None:
+            self.log.on_validation(images)
             if self.stop.is_made:
                 raise Interrupted("Stopped while validating.")
 
@@ -204,7 +214,7 @@ class _Run:
             labels=self.labels,
             runtime=self.runtime,
             criterion=self.criterion,
-            on_images=stop_if_asked,
+            on_images=tell,
         )
 
     def _seconds_of_validation(self, model: Segmenter) -> float:
@@ -230,6 +240,7 @@ class _Run:
         # A bundle is for other people: it names the file of weights, not where it lay.
         settings = self.settings.changed(backbone_weights=Path(weights).name if weights else None)
         save_bundle(self.bundle, Bundle(settings, self.labels, scores, made, model.state_dict()))
+        self.log.on_best(self.bundle)
 
     def _result(self, state: TrainingState) -> TrainingResult:
         self.runtime.barrier()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pixelwise.data.batches import Batch
-from pixelwise.errors import TrainingError
+from pixelwise.errors import OutOfMemory, TrainingError
 from pixelwise.inference.forward import likeliest
 from pixelwise.labels import IGNORE
 from pixelwise.settings import Settings
@@ -117,7 +117,7 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
 
 def _more_pieces(learner: Learner, batch: Batch, pieces: int) -> int:
     if learner.runtime.is_distributed:
-        raise TrainingError(
+        raise OutOfMemory(
             "Out of memory. The processes of a group must stay in step, so pieces are not made smaller on the "
             f"way: set gradient_accumulation to {pieces * 2} (the batch keeps its size) or lower crop_size."
         )
@@ -125,6 +125,6 @@ def _more_pieces(learner: Learner, batch: Batch, pieces: int) -> int:
         torch.cuda.empty_cache()
     size = math.ceil(len(batch.images) / (pieces * 2))
     if pieces >= len(batch.images):
-        raise TrainingError("Out of memory with a single image per piece. Lower crop_size or take a smaller backbone.")
+        raise OutOfMemory("Out of memory with a single image per piece. Lower crop_size or take a smaller backbone.")
     refuse_single_samples(learner.model, size)
     return pieces * 2
