@@ -60,18 +60,14 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     quiet: bool = False,
     **settings: Any,
 ) -> TrainingResult:
-    """Check a dataset, train on it and keep the best model in `output`/model.
+    """Check a dataset, train on it and keep the best model in `output`/model; see `check` for what is not listed.
 
     Args:
-        dataset: as in `check`.
         output: a new folder for the run; with `resume`, the folder of the run to go on with.
         config: a JSON, TOML or YAML file of settings; keyword arguments win over it.
         resume: go on from the last checkpoint with the settings the run began with.
-        start_from: a trained model to start from: a run, a bundle or a model.tar.gz. Its network is the default, and
-            where the number of classes changed the classifier starts anew.
+        start_from: a trained model to start from; with other classes the classifier starts anew.
         device: "cpu", "cuda", "cuda:1"; the first GPU, if there is one, by default.
-        classes: as in `check`.
-        channels: as in `check`.
         quiet: show nothing; the log is written all the same.
         settings: any of `pixelwise.Settings`.
 
@@ -83,25 +79,17 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     """
     started = time.monotonic()
     folder = Path(output)
-    if os.environ.get("RANK", "0") == "0":
+    is_main = os.environ.get("RANK", "0") == "0"
+    if is_main:
         prepare_folder(folder, resume=resume)
     initial = None if start_from is None else load_bundle(Path(start_from))
     chosen = _settings(folder, config, settings, resume=resume, initial=initial)
-    report = check(
-        dataset, num_classes=chosen.num_classes, classes=classes, channels=channels, crop_size=chosen.crop_size
-    )
+    given: dict[str, Any] = {"num_classes": chosen.num_classes, "classes": classes, "channels": channels}
+    report = check(dataset, crop_size=chosen.crop_size, **given)
     report.require_sound()
-    result = train_run(
-        report,
-        chosen,
-        folder,
-        resume=resume,
-        device=device,
-        is_quiet=quiet,
-        started=started,
-        initial=initial,
-    )
-    if os.environ.get("RANK", "0") == "0":
+    how: dict[str, Any] = {"resume": resume, "device": device, "is_quiet": quiet, "started": started}
+    result = train_run(report, chosen, folder, **how, initial=initial)
+    if is_main:
         look_closely(result, report, device=device)
     return result
 
