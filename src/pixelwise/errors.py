@@ -5,6 +5,7 @@ PixelwiseError
 │   └── MissingExtra    an optional package is not installed               exit code 2
 ├── DataError           images, masks or labels are at fault               exit code 1
 ├── ModelError          a bundle, a checkpoint or a weights file is at fault   exit code 1
+│   └── WeightsUnavailable   published weights could not be fetched        exit code 1
 ├── TrainingError       training cannot go on                              exit code 1
 │   └── OutOfMemory     not even one image at a time fits                  exit code 1
 └── Interrupted         stopped by a signal; `--resume` continues          exit code 3
@@ -38,6 +39,10 @@ class DataError(PixelwiseError):
 
 class ModelError(PixelwiseError):
     """A model on disk (bundle, checkpoint, weights) cannot be used as it is."""
+
+
+class WeightsUnavailable(ModelError):
+    """Published weights are not on this machine and could not be fetched."""
 
 
 class TrainingError(PixelwiseError):

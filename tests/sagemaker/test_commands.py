@@ -34,7 +34,7 @@ def test_what_is_no_artefact_is_refused_in_one_message(tmp_path, run):
 
 
 def test_the_door_has_help_with_an_example(run):
-    for words in (("sagemaker",), ("sagemaker", "import")):
-        code, out, _err = run(*words, "--help")
+    for words in ((), ("import",), ("train",), ("serve",), ("launch",), ("cost",)):
+        code, out, _err = run("sagemaker", *words, "--help")
         assert code == 0
-        assert "Example: pixelwise sagemaker import" in out
+        assert f"Example: pixelwise sagemaker {' '.join(words)}" in out

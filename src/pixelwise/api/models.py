@@ -22,8 +22,9 @@ from pixelwise.models.description import Description
 from pixelwise.scoring.examine import examine
 from pixelwise.settings import Settings
 from pixelwise.training.clock import EXAMINED
+from pixelwise.training.folder import prepare_folder, read_run_settings
 from pixelwise.training.initial import network_of
-from pixelwise.training.run import TrainingResult, prepare_folder, read_run_settings, train_run
+from pixelwise.training.run import TrainingResult, train_run
 
 PASCAL_VOC_CLASSES = 21
 """What `describe` takes where nobody said how many classes there are."""
@@ -60,35 +61,35 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     quiet: bool = False,
     **settings: Any,
 ) -> TrainingResult:
-    """Check a dataset, train on it and keep the best model in `output`/model; see `check` for what is not listed.
+    """Check a dataset, train on it and keep the best model in `output`/model.
 
     Args:
+        dataset: as in `check`.
         output: a new folder for the run; with `resume`, the folder of the run to go on with.
         config: a JSON, TOML or YAML file of settings; keyword arguments win over it.
         resume: go on from the last checkpoint with the settings the run began with.
-        start_from: a trained model to start from; with other classes the classifier starts anew.
+        start_from: a trained model; with other classes its classifier starts anew.
         device: "cpu", "cuda", "cuda:1"; the first GPU, if there is one, by default.
+        classes: as in `check`.
+        channels: as in `check`.
         quiet: show nothing; the log is written all the same.
         settings: any of `pixelwise.Settings`.
 
     Raises:
         DataError: the dataset has faults; all of them are in the message.
         SettingsError: a setting cannot be used.
-        TrainingError: the loss is not finite, or memory does not suffice.
-        Interrupted: stopped by a signal; resumable.
+        TrainingError: the loss is not finite, or memory does not suffice; Interrupted: a signal, resumable.
     """
     started = time.monotonic()
-    folder = Path(output)
-    is_main = os.environ.get("RANK", "0") == "0"
-    if is_main:
+    folder, initial = Path(output), None if start_from is None else load_bundle(Path(start_from))
+    if is_main := os.environ.get("RANK", "0") == "0":
         prepare_folder(folder, resume=resume)
-    initial = None if start_from is None else load_bundle(Path(start_from))
     chosen = _settings(folder, config, settings, resume=resume, initial=initial)
-    given: dict[str, Any] = {"num_classes": chosen.num_classes, "classes": classes, "channels": channels}
-    report = check(dataset, crop_size=chosen.crop_size, **given)
+    data: dict[str, Any] = {"classes": classes, "channels": channels}
+    report = check(dataset, num_classes=chosen.num_classes, crop_size=chosen.crop_size, **data)
     report.require_sound()
-    how: dict[str, Any] = {"resume": resume, "device": device, "is_quiet": quiet, "started": started}
-    result = train_run(report, chosen, folder, **how, initial=initial)
+    told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
+    result = train_run(report, chosen, folder, resume=resume, **told)
     if is_main:
         look_closely(result, report, device=device)
     return result

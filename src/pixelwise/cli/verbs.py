@@ -86,7 +86,7 @@ def train(options: argparse.Namespace) -> int:
     facts = {"run": str(result.folder), "model": str(result.bundle), "best_epoch": result.best_epoch}
     page = result.folder / "report" / "index.html"
     facts["report"] = str(page)
-    text = f"{result.scores.table()}\n\nThe report: {page}"
+    text = f"{result.scores.table()}\n\nThe model: {result.bundle}\nThe report: {page}"
     _print(options, lambda: {**facts, "scores": result.scores.to_json()}, lambda: text)
     return 0
 

@@ -3,7 +3,7 @@
 import bisect
 import difflib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -64,6 +64,12 @@ class Pairs(Sequence[Pair]):
         name, image, mask = self._files[i]
         path = None if self._masks is None else self._masks / (mask if "/" in mask else name + mask)
         return Pair(name, self._images / (name + image), path, self._label_map)
+
+    def without(self, files: Container[Path]) -> "Pairs":
+        """The pairs of which neither the image nor the mask is in `files`."""
+        usable = (pair.image not in files and pair.mask not in files for pair in self)
+        kept = [entry for entry, is_kept in zip(self._files, usable, strict=True) if is_kept]
+        return Pairs(self._images, self._masks, kept, self._label_map, labels=self.labels)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from pixelwise.errors import ModelError
+from pixelwise.errors import ModelError, WeightsUnavailable
 
 # What wraps a trunk in files: DDP, Lightning, torchvision's segmentation models, our own bundles.
 _WRAPPERS = ("module.", "model.", "backbone.", "trunk.")
@@ -22,11 +22,11 @@ _WRAPPERS = ("module.", "model.", "backbone.", "trunk.")
 def fetch_trunk(model_name: str, options: dict[str, Any]) -> nn.Module:
     """The timm trunk `model_name`, built with `options`, with its published weights.
 
-    Raises ModelError when timm has none or they cannot be fetched.
+    Raises WeightsUnavailable when timm has none or they cannot be fetched.
     """
     config = timm.get_pretrained_cfg(model_name)
     if config is None or not config.has_weights:
-        raise ModelError(
+        raise WeightsUnavailable(
             f"timm has no pretrained weights for backbone {model_name!r}. "
             "Give a file with --backbone-weights FILE, or start from random weights with --no-pretrained."
         )
@@ -35,7 +35,7 @@ def fetch_trunk(model_name: str, options: dict[str, Any]) -> nn.Module:
             _look_up_hub()
         trunk: nn.Module = timm.create_model(model_name, pretrained=True, **options)
     except Exception as error:  # timm and its hubs raise almost anything: URLError, HTTPError, LocalEntryNotFound ...
-        raise ModelError(
+        raise WeightsUnavailable(
             f"The pretrained weights of backbone {model_name!r} could not be fetched ({_first_line(error)}). "
             "Without a network give a file with --backbone-weights FILE, "
             "or start from random weights with --no-pretrained."

@@ -6,15 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.labels import LabelTable
+from pixelwise.sagemaker.container_commands import add_serve, add_train
+from pixelwise.sagemaker.cost_commands import add_cost
+from pixelwise.sagemaker.launch_commands import add_launch
 
 
 def add_commands(commands: Any, parser_class: type[argparse.ArgumentParser]) -> None:
     """Add the verb `sagemaker` with its own verbs."""
-    text = "Bring models from Amazon SageMaker's Semantic Segmentation algorithm along."
-    example = "Example: pixelwise sagemaker import model.tar.gz bundle"
+    text = "Jobs, endpoints and models of Amazon SageMaker's Semantic Segmentation algorithm, on this engine."
+    example = "Example: pixelwise sagemaker train --root job"
     door = commands.add_parser("sagemaker", help=text, description=text, epilog=example)
     verbs = door.add_subparsers(metavar="COMMAND", required=True, parser_class=parser_class)
+    add_train(verbs)
+    add_serve(verbs)
     _add_import(verbs)
+    add_launch(verbs, parser_class)
+    add_cost(verbs)
 
 
 def _add_import(verbs: Any) -> None:

@@ -69,10 +69,13 @@ class RunLog(Observer):
 
     def say(self, text: str) -> None:
         """Show a line and keep it in log.txt."""
+        self._print(text)
+        self._listener.say(text)
+
+    def _print(self, text: str) -> None:
         self._console.print(text, markup=False)
         self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
         self._log.flush()
-        self._listener.say(text)
 
     def on_step(  # see Observer
         self, *, epoch: int, step: int, steps: int, loss: float, rate: float, left: float, learning_rate: float
@@ -89,7 +92,7 @@ class RunLog(Observer):
             self._bar.update(self._task, completed=step, total=steps, description=name, text=text)
         elif time.monotonic() - self._said > 30:
             self._said = time.monotonic()
-            self.say(f"epoch {epoch}{self._epochs}  step {step}/{steps}  {text}")
+            self._print(f"epoch {epoch}{self._epochs}  step {step}/{steps}  {text}")
 
     def on_trained(self, row: Mapping[str, Any]) -> None:
         """Pass it on."""
@@ -106,7 +109,7 @@ class RunLog(Observer):
     def on_epoch(self, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
         """Say the epoch's line and rewrite metrics.jsonl, which thus never holds half a line."""
         self._listener.on_epoch(row, rows)
-        self.say(f"epoch {row['epoch']}{self._epochs}  {epoch_text(row)}")
+        self._print(f"epoch {row['epoch']}{self._epochs}  {epoch_text(row)}")
         temporary = self._folder / "metrics.jsonl.tmp"
         temporary.write_text("".join(json.dumps(line) + "\n" for line in rows), encoding="utf-8")
         os.replace(temporary, self._folder / "metrics.jsonl")

@@ -1,15 +1,13 @@
 """A run: a checked dataset and settings -> RUN with checkpoints, metrics, log and the best bundle."""
 
-import hashlib
+import contextlib
 import itertools
 import json
 import math
-import os
 import time
-from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -18,26 +16,25 @@ from pixelwise.bundle import Bundle, provenance, save_bundle
 from pixelwise.data.advice import class_weights
 from pixelwise.data.batches import EvaluationBatches, TrainingBatches
 from pixelwise.data.check import CheckReport
-from pixelwise.data.pairs import Pair
-from pixelwise.errors import Interrupted, ModelError, SettingsError
+from pixelwise.errors import Interrupted, SettingsError
 from pixelwise.inference.forward import class_logits, likeliest
 from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import Segmenter, build_segmenter
 from pixelwise.runtime import Runtime
+from pixelwise.scoring.confusion import ConfusionMatrix
 from pixelwise.scoring.evaluate import Evaluation, evaluate
 from pixelwise.scoring.metrics import Scores
 from pixelwise.settings import Settings
 from pixelwise.training.batchnorm import refuse_single_samples
 from pixelwise.training.checkpoint import Checkpoints, TrainingState
 from pixelwise.training.clock import Clock
+from pixelwise.training.folder import create_folder, fingerprint
 from pixelwise.training.initial import start_from
 from pixelwise.training.interrupt import StopRequest, listen
 from pixelwise.training.learner import Learner
 from pixelwise.training.loop import Surroundings, fit
 from pixelwise.training.losses import Criterion, build_criterion
 from pixelwise.training.progress import Observer, RunLog
-
-_OURS = {"settings.json", "metrics.jsonl", "checkpoints", "model", "report", "log.txt", "tensorboard"}
 
 
 @dataclass(frozen=True)
@@ -50,32 +47,6 @@ class TrainingResult:
     best_epoch: int
     epochs: int
     seconds: float
-
-
-def prepare_folder(folder: Path, *, resume: bool) -> None:
-    """Make sure that `folder` can take a new run, or holds one to resume.
-
-    Raises:
-        SettingsError: it holds a run, or something that is not ours, and `resume` is off; it is a file.
-        ModelError: there is nothing to resume.
-    """
-    # A run that failed at its start (no weights, say) left nothing worth keeping: the next may take its place.
-    holds_run = (folder / "checkpoints" / "last.pt").exists() or (folder / "model").exists()
-    if resume and not (folder / "settings.json").is_file():
-        raise ModelError(f"{folder}: holds no run to resume (no settings.json). Train without --resume.")
-    if folder.exists() and not folder.is_dir():
-        raise SettingsError(f"{folder}: is a file, expected a folder for the run. Give another --output.")
-    if resume or not folder.exists():
-        return
-    if holds_run:
-        raise SettingsError(
-            f"{folder}: holds a run already. Continue it with --resume, or give another --output folder."
-        )
-    foreign = sorted(path.name for path in folder.iterdir() if path.name not in _OURS)
-    if foreign:
-        raise SettingsError(
-            f"{folder}: is not empty (it holds {foreign[0]!r}). Give a new --output folder for the run."
-        )
 
 
 def train_run(  # noqa: PLR0913  # what a run may be given
@@ -95,7 +66,7 @@ def train_run(  # noqa: PLR0913  # what a run may be given
     Args:
         report: of the dataset, with its pairs and labels.
         settings: with `num_classes` None or equal to the report's.
-        folder: see `prepare_folder`.
+        folder: see `folder.prepare_folder`.
         resume: go on from the last checkpoint.
         device: see `runtime.start`.
         is_quiet: say nothing on the terminal.
@@ -112,9 +83,8 @@ def train_run(  # noqa: PLR0913  # what a run may be given
         machine.start(device, settings.precision, seed=seed, deterministic=deterministic) as runtime,
         listen() as stop,
     ):
-        _create(folder, settings, runtime)
-        told = listener if runtime.is_main else None
-        with RunLog(folder, settings, is_quiet=is_quiet or not runtime.is_main, listener=told) as log:
+        create_folder(folder, settings, runtime)
+        with _log(folder, settings, runtime, is_quiet=is_quiet, listener=listener) as log:
             return _Run(report, settings, folder, runtime, stop, log).train(
                 resume=resume, started=time.monotonic() if started is None else started, initial=initial
             )
@@ -130,7 +100,7 @@ class _Run:
         folder: Path,
         runtime: Runtime,
         stop: StopRequest,
-        log: RunLog,
+        log: Observer,
     ) -> None:
         self.settings, self.folder, self.runtime, self.stop, self.log = settings, folder, runtime, stop, log
         self.report, self.labels = report, report.labels
@@ -243,45 +213,32 @@ class _Run:
         self.log.on_best(self.bundle)
 
     def _result(self, state: TrainingState) -> TrainingResult:
-        self.runtime.barrier()
-        scores = self.best or _stored_scores(self.bundle, self.labels)
+        scores = self._best_scores()
         minutes = state.seconds / 60
         self.log.say(
             f"Best validation mIoU {state.best_miou:.4f} in epoch {state.best_epoch} of {state.epoch}, "
-            f"after {minutes:.1f} minutes. The model: {self.bundle}"
+            f"after {minutes:.1f} minutes."
         )
         return TrainingResult(self.folder, self.bundle, scores, state.best_epoch, state.epoch, state.seconds)
 
-
-def fingerprint(pairs: Sequence[Pair]) -> str:
-    """A digest of the names and sizes of the training files: resuming on other data cannot be exact."""
-    digest = hashlib.sha256()
-    for pair in pairs:
-        sizes = [path.stat().st_size for path in (pair.image, pair.mask) if path is not None]
-        digest.update(f"{pair.name} {sizes}\n".encode())
-    return digest.hexdigest()
-
-
-def read_run_settings(folder: Path) -> dict[str, Any]:
-    """The settings that the run in `folder` began with."""
-    path = folder / "settings.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return dict(content)
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelError(f"{path}: cannot be read ({error}). Start a new run in another --output folder.") from None
+    def _best_scores(self) -> Scores:
+        """Those of the bundle, in every process, though only the first one may see the folder."""
+        classes = self.labels.num_classes
+        counts = torch.zeros((classes, classes), dtype=torch.int64)
+        if self.runtime.is_main:
+            scores = self.best or _stored_scores(self.bundle, self.labels)
+            counts += torch.from_numpy(scores.confusion.counts)
+        shared = self.runtime.sum(counts.to(self.runtime.device)).cpu().numpy()
+        return Scores(ConfusionMatrix(classes, shared), self.labels)
 
 
-def _create(folder: Path, settings: Settings, runtime: Runtime) -> None:
-    if runtime.is_main:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            temporary = folder / "settings.json.tmp"
-            temporary.write_text(json.dumps(settings.to_json(), indent=2) + "\n", encoding="utf-8")
-            os.replace(temporary, folder / "settings.json")
-        except OSError as error:
-            raise SettingsError(f"{folder}: cannot be written ({error.strerror}). Give another --output.") from None
-    runtime.barrier()
+def _log(
+    folder: Path, settings: Settings, runtime: Runtime, *, is_quiet: bool, listener: Observer | None
+) -> AbstractContextManager[Observer]:
+    """What writes and tells in process 0; the others are on machines that may not see the folder."""
+    if not runtime.is_main:
+        return contextlib.nullcontext(Observer())
+    return RunLog(folder, settings, is_quiet=is_quiet, listener=listener)
 
 
 def _stored_scores(bundle: Path, labels: LabelTable) -> Scores:

@@ -1,0 +1,7 @@
+"""`python -m pixelwise.sagemaker`: the container's entry point."""
+
+import sys
+
+from pixelwise.sagemaker.container_commands import main
+
+sys.exit(main(sys.argv[1:]))

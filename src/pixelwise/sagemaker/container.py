@@ -1,0 +1,178 @@
+"""The container's two commands over any root folder: train a job, serve a model."""
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from pixelwise.errors import Interrupted, SettingsError
+from pixelwise.sagemaker.channels import collect, read_channels
+from pixelwise.sagemaker.failures import failure_of, report_failure
+from pixelwise.sagemaker.hyperparameters import Hyperparameters, default_configuration, parse
+from pixelwise.sagemaker.metrics import CHECKPOINTS_DISABLED, Line, configuration_lines, gpus_line
+from pixelwise.sagemaker.root import Resources, Root, read_hyperparameters, read_json, read_resources
+
+Say = Callable[[Line], None]
+
+_DEFAULTS = "pixelwise/sagemaker/hyperparameter_table.py"
+
+
+def train(folder: Path) -> int:
+    """Run the training job that lies below `folder` (/opt/ml in a container); return the exit code.
+
+    0 done, 1 a fault of Pixelwise, 2 of the job (hyperparameters, data, memory), 3 of the platform or a stop. Why
+    is in the log and in `output/failure`.
+    """
+    from pixelwise.sagemaker.job_log import start_log
+
+    root, say = Root(folder), start_log()
+    say(Line("Docker entrypoint called with argument(s): train", bare=True))
+    with tempfile.TemporaryDirectory(prefix="pixelwise-") as scratch:
+        try:
+            with _stoppable():
+                return _train(root, Path(scratch), say)
+        except BaseException as error:
+            return report_failure(error, root.failure, say)
+
+
+def work(folder: Path, scratch: Path, folders: Mapping[str, str], processes: int) -> int:
+    """One of a job's several processes; `folders` are those of the channels that the first one collected."""
+    from pixelwise.sagemaker.job import Job, train_job
+    from pixelwise.sagemaker.job_log import start_log
+
+    root, say = Root(folder), start_log()
+    is_main = os.environ.get("RANK", "0") == "0"
+    try:
+        with _stoppable():
+            job = Job(
+                root=root,
+                hyperparameters=parse(read_hyperparameters(root)),
+                channels=read_channels(root.config / "inputdataconfig.json"),
+                folders={name: Path(path) for name, path in folders.items()},
+                resources=read_resources(root),
+                scratch=scratch,
+                processes=processes,
+            )
+            train_job(job, say if is_main else _unheard)
+        return 0
+    except BaseException as error:
+        return report_failure(error, root.failure, say)
+
+
+def serve(folder: Path) -> int:
+    """Serve the model below `folder` until SIGTERM; return the exit code.
+
+    An artefact of the old image is imported first.
+    """
+    from pixelwise.sagemaker.job_log import start_log
+
+    root, say = Root(folder), start_log()
+    say(Line("Docker entrypoint called with argument(s): serve", bare=True))
+    with tempfile.TemporaryDirectory(prefix="pixelwise-") as scratch:
+        try:
+            with _stoppable():
+                from pixelwise.sagemaker.models import located_model
+                from pixelwise.serving.server import run_server
+
+                model = located_model(root.model, Path(scratch))
+                run_server(model, host="0.0.0.0")
+            return 0
+        except BaseException as error:
+            failure = failure_of(error)
+            say(Line(failure.text or str(error) or "Interrupted.", logging.ERROR))
+            return failure.code
+
+
+def _train(root: Root, scratch: Path, say: Say) -> int:
+    from pixelwise.sagemaker.job import Job, train_job
+    from pixelwise.sagemaker.job_data import label_maps, said_label_maps
+    from pixelwise.sagemaker.processes import num_gpus, shared_memory_line, start_processes
+
+    if not root.folder.is_dir():
+        raise SettingsError(f"{root.folder}: does not exist. Expected a folder with input/config and input/data.")
+    root.failure.unlink(missing_ok=True)
+    hyperparameters = _configured(root, say)
+    resources = read_resources(root)
+    channels = read_channels(root.config / "inputdataconfig.json")
+    _refuse_shards(root, resources)
+    if not root.checkpoints.is_dir():
+        say(Line(CHECKPOINTS_DISABLED))
+    said_label_maps(label_maps(channels, root.data), say)
+    gpus = num_gpus()
+    say(gpus_line(gpus * len(resources.hosts)))
+    shared_memory = shared_memory_line(gpus)
+    if shared_memory is not None:
+        say(shared_memory)
+    folders = collect(channels, root.data, spool=scratch / "channels", say=say)
+    each_host = max(1, gpus)
+    processes = each_host * len(resources.hosts)
+    if processes > 1:
+        paths = json.dumps({name: str(path) for name, path in folders.items()})
+        arguments = ["work", "--root", str(root.folder), "--scratch", str(scratch)]
+        arguments += ["--folders", paths, "--processes", str(processes)]
+        return start_processes(arguments, each_host=each_host, resources=resources)
+    job = Job(
+        root=root,
+        hyperparameters=hyperparameters,
+        channels=channels,
+        folders=folders,
+        resources=resources,
+        scratch=scratch,
+    )
+    train_job(job, say)
+    return 0
+
+
+def _configured(root: Root, say: Say) -> Hyperparameters:
+    given = read_hyperparameters(root)
+    path = root.config / "hyperparameters.json"
+    defaults = default_configuration()
+    for line in configuration_lines(defaults, _DEFAULTS, given, str(path), {})[:2]:
+        say(line)
+    hyperparameters = parse(given)
+    say(configuration_lines(defaults, _DEFAULTS, given, str(path), hyperparameters.to_texts())[2])
+    for note in hyperparameters.notes:
+        say(Line(note))
+    for warning in hyperparameters.warnings:
+        say(Line(warning, logging.WARNING))
+    return hyperparameters
+
+
+def _refuse_shards(root: Root, resources: Resources) -> None:
+    """Several hosts must see the same images, of which each batch takes every host's share."""
+    if len(resources.hosts) == 1:
+        return
+    for name, channel in read_json(root.config / "inputdataconfig.json").items():
+        if channel.get("S3DistributionType") == "ShardedByS3Key":
+            raise SettingsError(
+                f"Channel {name!r} is ShardedByS3Key, so that the {len(resources.hosts)} hosts would see different "
+                "images. Give it as FullyReplicated."
+            )
+
+
+def _unheard(_line: Line) -> None:
+    """What the first process says, the others need not repeat."""
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM ends the block with Interrupted: as process 1 of a container, nothing else would end this one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_signum: int, _frame: FrameType | None) -> NoReturn:
+        raise Interrupted("Stopped by SIGTERM.")
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,73 @@
+"""The folder of a run: whether it can take one, what it began with, and which data it was."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pixelwise.data.pairs import Pair
+from pixelwise.errors import ModelError, SettingsError
+from pixelwise.runtime import Runtime
+from pixelwise.settings import Settings
+
+_OURS = {"settings.json", "metrics.jsonl", "checkpoints", "model", "report", "log.txt", "tensorboard"}
+
+
+def prepare_folder(folder: Path, *, resume: bool) -> None:
+    """Make sure that `folder` can take a new run, or holds one to resume.
+
+    Raises:
+        SettingsError: it holds a run, or something that is not ours, and `resume` is off; it is a file.
+        ModelError: there is nothing to resume.
+    """
+    # A run that failed at its start (no weights, say) left nothing worth keeping: the next may take its place.
+    holds_run = (folder / "checkpoints" / "last.pt").exists() or (folder / "model").exists()
+    if resume and not (folder / "settings.json").is_file():
+        raise ModelError(f"{folder}: holds no run to resume (no settings.json). Train without --resume.")
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"{folder}: is a file, expected a folder for the run. Give another --output.")
+    if resume or not folder.exists():
+        return
+    if holds_run:
+        raise SettingsError(
+            f"{folder}: holds a run already. Continue it with --resume, or give another --output folder."
+        )
+    foreign = sorted(path.name for path in folder.iterdir() if path.name not in _OURS)
+    if foreign:
+        raise SettingsError(
+            f"{folder}: is not empty (it holds {foreign[0]!r}). Give a new --output folder for the run."
+        )
+
+
+def fingerprint(pairs: Sequence[Pair]) -> str:
+    """A digest of the names and sizes of the training files: resuming on other data cannot be exact."""
+    digest = hashlib.sha256()
+    for pair in pairs:
+        sizes = [path.stat().st_size for path in (pair.image, pair.mask) if path is not None]
+        digest.update(f"{pair.name} {sizes}\n".encode())
+    return digest.hexdigest()
+
+
+def read_run_settings(folder: Path) -> dict[str, Any]:
+    """The settings that the run in `folder` began with."""
+    path = folder / "settings.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return dict(content)
+    except (OSError, ValueError, TypeError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}). Start a new run in another --output folder.") from None
+
+
+def create_folder(folder: Path, settings: Settings, runtime: Runtime) -> None:
+    """Make the folder of a run in process 0, with settings.json; the others wait for it."""
+    if runtime.is_main:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = folder / "settings.json.tmp"
+            temporary.write_text(json.dumps(settings.to_json(), indent=2) + "\n", encoding="utf-8")
+            os.replace(temporary, folder / "settings.json")
+        except OSError as error:
+            raise SettingsError(f"{folder}: cannot be written ({error.strerror}). Give another --output.") from None
+    runtime.barrier()
