@@ -16,6 +16,7 @@ from pixelwise.api.models import load
 from pixelwise.errors import MissingExtra, SettingsError
 from pixelwise.serving.limits import MEBIBYTE, Limits
 from pixelwise.serving.logs import log, start_logs
+from pixelwise.serving.memory import keep_freed_memory
 
 DEFAULT_PORT = 8080
 
@@ -65,15 +66,14 @@ def run_server(
     from pixelwise.serving.app import create_app
 
     chosen = limits or limits_of(os.environ)
+    keep_freed_memory()
     with _listening(host, port_of(os.environ) if port is None else port) as listener:
         predictor = load(model_path, device=device, precision=precision, tile=tile)
         predictor.predict(np.zeros((64, 64, 3), dtype=np.uint8))  # the first run prepares the device
         accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or "image/png"
         app = create_app(predictor, limits=chosen, default_accept=accept)
         start_logs()
-        address = listener.getsockname()
-        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-        log("listening", url=f"http://{shown}:{address[1]}/", model=str(model_path), on=predictor.runtime.describe())
+        log("listening", url=_url(listener), model=str(model_path), on=predictor.runtime.describe())
         with _signals_end_quietly():
             uvicorn.Server(uvicorn.Config(app, **_OPTIONS)).run(sockets=[listener])
         log("stopped")
@@ -114,6 +114,11 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         ) from None
     with listener:
         yield listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 @contextlib.contextmanager
