@@ -36,6 +36,7 @@ FLAGS = {
     "serve": MACHINE_FLAGS
     | {"--host", "--port", "--max-bytes", "--max-pixels", "--max-requests", "--max-batch", "--timeout", "--tile"},
     "report": {"--figures", "--json"},
+    "export": {"--output", "--size", "--json"},
     "score": {"--output", "--num-classes", "--classes", "--json"},
     "predict": MACHINE_FLAGS | {"--output", "--overlay", "--as-source", "--probabilities", "--tile", "--json"},
     "train": CHANNEL_FLAGS
@@ -54,6 +55,7 @@ def flags_of(verb):
         "compare": ["a", "b"],
         "serve": ["m"],
         "report": ["r"],
+        "export": ["m", "--output", "o"],
         "predict": ["m", "i", "--output", "o"],
         "train": ["d", "--output", "o"],
     }[verb]

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from pixelwise.api.models import describe, load, predict, train
     from pixelwise.api.scores import compare, score
     from pixelwise.errors import PixelwiseError
+    from pixelwise.exporting.export import export
     from pixelwise.labels import LabelTable
     from pixelwise.settings import Settings
 
@@ -15,6 +16,7 @@ _HOMES = {
     "LabelTable": "labels",
     "PixelwiseError": "errors",
     "Settings": "settings",
+    "export": "exporting.export",
     **dict.fromkeys(("check", "convert", "fact_sheet", "repair"), "api.datasets"),
     **dict.fromkeys(("evaluate", "write_report"), "api.evaluations"),
     **dict.fromkeys(("compare", "score"), "api.scores"),
@@ -30,6 +32,7 @@ __all__ = [
     "convert",
     "describe",
     "evaluate",
+    "export",
     "fact_sheet",
     "load",
     "predict",

@@ -13,6 +13,7 @@ from pixelwise.cli.verbs import (
     demo,
     describe,
     evaluate,
+    export,
     predict,
     report,
     score,
@@ -34,7 +35,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    data, models = (_add_check, _add_convert), (_add_describe, _add_train, _add_predict, _add_serve)
+    data, models = (_add_check, _add_convert), (_add_describe, _add_train, _add_predict, _add_export, _add_serve)
     quality = (_add_evaluate, _add_score, _add_compare, _add_report)
     for add in (_add_demo, *data, *models, *quality):
         add(commands)
@@ -178,6 +179,15 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument("--probabilities", action="store_true", help="also write .npy files (K, H, W) float16")
     _add_tile(parser)
     _add_machine(parser)
+    _add_json(parser)
+
+
+def _add_export(commands: Any) -> None:
+    parser = _command(commands, export, "run/model --output model.onnx")
+    parser.add_argument("model", metavar="MODEL", help="run folder, bundle folder or model.tar.gz")
+    file = "a .onnx or .pt2 file; FILE.json says what was proved"
+    parser.add_argument("--output", required=True, metavar="FILE", help=file)
+    parser.add_argument("--size", metavar="HxW", help="take images of this size only (default: any size)")
     _add_json(parser)
 
 

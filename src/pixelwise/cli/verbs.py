@@ -111,6 +111,17 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def export(options: argparse.Namespace) -> int:
+    """Write a model for other runtimes; prove that it gives the same masks."""
+    import pixelwise
+    from pixelwise.exporting.export import parse_size
+
+    size = None if options.size is None else parse_size(options.size)
+    certificate = pixelwise.export(options.model, options.output, size=size)
+    _print(options, certificate.to_json, certificate.text)
+    return 0
+
+
 def score(options: argparse.Namespace) -> int:
     """Score masks against masks."""
     import pixelwise

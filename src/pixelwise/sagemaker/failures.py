@@ -33,7 +33,7 @@ def failure_of(error: BaseException) -> Failure:
     match error:
         case Interrupted() | KeyboardInterrupt():
             return Failure(PLATFORM, "")
-        case OutOfMemory() | MemoryError():
+        case _ if _is_out_of_memory(error):
             detail = f" ({error})" if str(error) else ""
             return Failure(CUSTOMER, f"Customer Error: {OUT_OF_MEMORY}{detail}")
         case PixelwiseError():
@@ -64,10 +64,17 @@ def report_failure(error: BaseException, path: Path, say: Callable[[Line], None]
     say(Line(failure.text, logging.ERROR))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(shortened(failure.text), encoding="utf-8")
+        # Names of files may hold bytes that are no characters.
+        path.write_text(shortened(failure.text), encoding="utf-8", errors="replace")
     except OSError as problem:
         say(Line(f"{path}: cannot be written ({problem.strerror or problem}).", logging.ERROR))
     return failure.code
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Also PyTorch's own errors, as validation and tests of a model let them through; a job may fail before torch."""
+    is_torchs = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+    return isinstance(error, OutOfMemory | MemoryError) or (isinstance(error, RuntimeError) and is_torchs)
 
 
 def shortened(text: str) -> str:

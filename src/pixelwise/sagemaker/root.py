@@ -85,7 +85,7 @@ def read_hyperparameters(root: Root) -> dict[str, str]:
     """Names and texts of hyperparameters.json.
 
     Raises:
-        SettingsError: the file is no JSON object, or a value is an object or a list and no text.
+        SettingsError: the file is no JSON object, or a value is an object and no text.
     """
     path = root.config / "hyperparameters.json"
     content = read_json(path)
