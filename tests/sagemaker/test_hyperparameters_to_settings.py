@@ -20,7 +20,7 @@ def test_a_job_without_choices_trains_the_published_defaults() -> None:
     assert (found.algorithm, found.backbone, found.pretrained) == ("fcn", "resnet-50", True)
     assert (found.epochs, found.mini_batch_size, found.crop_size, found.base_size) == (10, 16, 240, 520)
     assert (found.optimizer, found.momentum, found.lr_scheduler, found.warmup) == ("sgd", 0.9, "poly", 0.0)
-    assert (found.aux_loss_weight, found.class_weights, found.sync_bn) == (0.5, "none", False)
+    assert (found.aux_loss_weight, found.class_weights, found.sync_bn) == (1.0, "none", False)
     assert (found.scale_min, found.scale_max, found.flip, found.blur, found.color_jitter) == (0.5, 2.0, 0.5, 0.5, 0.0)
     assert (found.early_stopping, found.early_stopping_min_epochs, found.early_stopping_patience) == (False, 5, 4)
 

@@ -138,7 +138,8 @@ def to_settings(hyperparameters: Hyperparameters, *, num_training_images: int, n
     weight). Ours is lr * (gradient + weight_decay * weight), hence lr * num_gpus / mini_batch_size and
     weight_decay * mini_batch_size / num_gpus. The other rules divide by the gradient's size and take the rate
     as it is. Heads learn `HEAD_RATE_FACTOR` times as fast as a pretrained trunk; a trunk without weights
-    learns at the rate of its heads with sgd and nag, and everything at the given rate with the others.
+    learns at the rate of its heads with sgd and nag, and everything at the given rate with the others. The auxiliary
+    loss counts whole, since `SoftmaxOutput` takes no notice of the 0.5 that its loss is multiplied with.
 
     Two things that no hyperparameter speaks of stay ours, as they only help: averaged weights (`ema_decay`)
     and the limit on a gradient's norm (`gradient_clipping`); a job may switch both off.
@@ -226,7 +227,8 @@ def _recipe(hp: Hyperparameters) -> dict[str, Any]:
     side = hp.validation_crop_size or hp.crop_size
     return {
         "class_weights": "none",
-        "aux_loss_weight": hp.aux_weight if hp.aux_loss else 0.0,
+        # `_aux_weight` scales the loss in the container's log; its gradient takes the auxiliary loss whole.
+        "aux_loss_weight": 1.0 if hp.aux_loss else 0.0,
         "crop_size": _multiple_of_8(hp.crop_size),
         "base_size": hp.base_size,
         "scale_min": 0.5,

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.data.check import CheckReport, check_dataset
-from pixelwise.data.findings import CODES, Finding
+from pixelwise.data.findings import CODES, FileFault, Finding
 from pixelwise.data.label_map import find_label_maps
 from pixelwise.data.pairs import open_dataset
+from pixelwise.data.reading import read_mask
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.sagemaker.channels import Channel
 from pixelwise.sagemaker.hyperparameters import Hyperparameters
@@ -55,7 +56,7 @@ def checked_data(data: Path, folders: Mapping[str, Path], hyperparameters: Hyper
     """
     dataset = open_dataset(data, channels=dict(folders), required=_REQUIRED)
     report = check_dataset(dataset, num_classes=hyperparameters.num_classes, crop_size=hyperparameters.crop_size)
-    report = _without_unusable(report, say)
+    report = _with_smoothed_masks(_without_unusable(report, say), say)
     _require_pairs(report)
     if report.faults:
         raise DataError(_faults_text(report))
@@ -92,6 +93,27 @@ def _without_unusable(report: CheckReport, say: Say) -> CheckReport:
     }
     rest = tuple(finding for finding in report.findings if finding.code not in (*UNREADABLE, *LONE))
     return replace(report, findings=rest, splits=splits)
+
+
+def _with_smoothed_masks(report: CheckReport, say: Say) -> CheckReport:
+    """Masks that look smoothed are learned, as the AWS container learns them, where all their values are class ids.
+
+    A class of thin lines between two others looks the same.
+    """
+    smoothed = {finding.file: finding for finding in report.findings if finding.code == "mask-smoothed"}
+    if not smoothed:
+        return report
+    wrong: list[Finding] = []
+    for pair in (pair for pairs in report.pairs.values() for pair in pairs if pair.mask in smoothed):
+        assert pair.mask is not None
+        try:
+            read_mask(pair.mask, report.labels, pair.label_map)
+        except FileFault as fault:
+            wrong.append(fault.finding)
+        else:
+            say(Line(str(smoothed[pair.mask]), logging.WARNING))
+    rest = [finding for finding in report.findings if finding.code != "mask-smoothed"]
+    return replace(report, findings=(*wrong, *rest))
 
 
 def _require_pairs(report: CheckReport) -> None:

@@ -5,15 +5,18 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from pixelwise.bundle import FACTS_FILE, Bundle, load_bundle
+from pixelwise.bundle import FACTS_FILE, WEIGHTS_FILE, Bundle, load_bundle
+from pixelwise.errors import ModelError
 from pixelwise.models.backbones import ALIASES
 from pixelwise.sagemaker.gluon import import_model
+from pixelwise.sagemaker.gluon_artefact import PARAMETERS
 
 WEIGHTS_VARIABLE = "PIXELWISE_WEIGHTS"
 WEIGHTS_FOLDER = "/usr/share/pixelwise/weights"
 
 _ARCHIVE = "model.tar.gz"
 _SUFFIXES = (".safetensors", ".pth")
+_SHOWN = 12  # names in a message
 
 
 def located_model(folder: Path, scratch: Path) -> Path:
@@ -26,8 +29,15 @@ def located_model(folder: Path, scratch: Path) -> Path:
     Raises:
         ModelError: there is no model, or it is damaged.
     """
-    source = folder / _ARCHIVE if (folder / _ARCHIVE).is_file() else folder
-    return source if _is_bundle(source) else import_model(source, scratch / "imported")
+    source = _archive(folder) or folder
+    if _is_bundle(source):
+        return source
+    if source == folder and not any((folder / name).is_file() for name in PARAMETERS):
+        raise ModelError(
+            f"{folder}: {_found(folder)}, expected {_ARCHIVE} or what was packed in it: {FACTS_FILE} and "
+            f"{WEIGHTS_FILE}, or {PARAMETERS[0]} of the old image. Give the {_ARCHIVE} of a training job."
+        )
+    return import_model(source, scratch / "imported")
 
 
 def read_model(folder: Path, scratch: Path) -> Bundle:
@@ -47,9 +57,23 @@ def weights_folder(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment.get(WEIGHTS_VARIABLE) or WEIGHTS_FOLDER)
 
 
+def _archive(folder: Path) -> Path | None:
+    """model.tar.gz, or the only archive there is: in S3 it may have had a name of its own."""
+    archives = sorted(path for path in folder.glob("*.tar.gz") if path.name != "output.tar.gz")
+    named = [path for path in archives if path.name == _ARCHIVE]
+    return next(iter(named or (archives if len(archives) == 1 else [])), None)
+
+
+def _found(folder: Path) -> str:
+    if not folder.is_dir():
+        return "does not exist"
+    names = sorted(path.name for path in folder.iterdir())
+    return f"holds {', '.join(names[:_SHOWN])}" if names else "is empty"
+
+
 def _is_bundle(source: Path) -> bool:
     if not source.is_file():
-        return (source / FACTS_FILE).exists()
+        return (source / FACTS_FILE).exists() or (source / WEIGHTS_FILE).exists()
     try:
         with tarfile.open(source, "r|gz") as archive:
             return any(Path(member.name).name == FACTS_FILE for member in archive)
