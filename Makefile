@@ -35,6 +35,7 @@ docs: .venv/dev-installed ## the documentation as a site, into build/docs
 
 bench: .venv/dev-installed ## speed against peers; with DATASET=FOLDER also the data path and accuracy
 	$(BIN)/python benchmarks/training_speed.py $(if $(MXNET_PYTHON),--mxnet-python $(MXNET_PYTHON))
+	$(BIN)/python benchmarks/endpoint_load.py $(if $(DATASET),$(DATASET)/validation)
 	$(if $(DATASET),$(BIN)/python benchmarks/data_path.py $(DATASET))
 	$(if $(DATASET),$(BIN)/python benchmarks/time_to_accuracy.py $(DATASET))
 

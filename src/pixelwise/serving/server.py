@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 
 from pixelwise.api.models import load
 from pixelwise.errors import MissingExtra, SettingsError
+from pixelwise.inference.predictor import Predictor
 from pixelwise.serving.limits import MEBIBYTE, Limits
 from pixelwise.serving.logs import log, start_logs
 from pixelwise.serving.memory import keep_freed_memory
@@ -68,8 +70,7 @@ def run_server(
     chosen = limits or limits_of(os.environ)
     keep_freed_memory()
     with _listening(host, port_of(os.environ) if port is None else port) as listener:
-        predictor = load(model_path, device=device, precision=precision, tile=tile)
-        predictor.predict(np.zeros((64, 64, 3), dtype=np.uint8))  # the first run prepares the device
+        predictor = _ready(model_path, device=device, precision=precision, tile=tile)
         accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or "image/png"
         app = create_app(predictor, limits=chosen, default_accept=accept)
         start_logs()
@@ -114,6 +115,22 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         ) from None
     with listener:
         yield listener
+
+
+def _ready(model_path: Path | str, **options: Any) -> Predictor:
+    """A model that has run once, which prepares the device, in a thread that has ended.
+
+    Each thread that computes has OpenMP threads of its own. Those of this one would live on beside the batcher's, more
+    than there are cores; OpenMP then lets threads sleep at every barrier, which took a tenth of two cores' speed.
+    """
+
+    def prepare() -> Predictor:
+        predictor = load(model_path, **options)
+        predictor.predict(np.zeros((64, 64, 3), dtype=np.uint8))
+        return predictor
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(prepare).result()
 
 
 def _url(listener: socket.socket) -> str:
