@@ -2,14 +2,17 @@
 
 import contextlib
 import http.client
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 from urllib.parse import urlsplit
 
+from pixelwise.sagemaker.container_commands import main
 from tests.conftest import draw_pair
 
 CHANNELS = ("train", "train_annotation", "validation", "validation_annotation")
@@ -81,8 +84,11 @@ def finish(process):
 
 
 def train(root, **environment):
-    """Run a job to its end."""
-    return finish(start("train", root, **environment))
+    """Run a job to its end in this process; its exit code and what it printed."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), mock.patch.dict(os.environ, environment):
+        code = main(["train", "--root", str(root)])
+    return code, printed.getvalue()
 
 
 class Endpoint:

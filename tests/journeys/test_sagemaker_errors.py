@@ -184,6 +184,13 @@ def test_a_full_disk_is_a_platform_error(root, run, monkeypatch):
     assert failure.startswith("Platform Error: /opt/ml/model/model.safetensors: No space left on device")
 
 
+def test_a_root_that_is_not_there_is_not_made(tmp_path, run):
+    code, out, _err = run("sagemaker", "train", "--root", tmp_path / "jbo")
+    assert code == 2
+    assert f"Customer Error: {tmp_path / 'jbo'}: does not exist" in out
+    assert not (tmp_path / "jbo").exists()
+
+
 def test_a_failure_of_an_earlier_start_is_not_left_behind(root, run, monkeypatch):
     (root / "output").mkdir()
     (root / "output" / "failure").write_text("old")

@@ -15,20 +15,20 @@ import pixelwise
 from tests.journeys.sagemaker_job import PHOTOGRAPHS, Endpoint, photograph_job, train
 from tests.serving.test_record import schema
 
-TRAIN, VALIDATION, EPOCHS = 24, 6, 2
+TRAIN, VALIDATION, EPOCHS = 16, 4, 2
 
 # As the notebook passes them, where the SDK makes texts of all of them; fewer epochs, and a crop for two CPU cores.
 HYPERPARAMETERS = {
     "backbone": "resnet-50",
     "algorithm": "fcn",
     "use_pretrained_model": "True",
-    "crop_size": "100",
+    "crop_size": "60",
     "num_classes": "21",
     "epochs": str(EPOCHS),
     "learning_rate": "0.0001",
     "optimizer": "rmsprop",
     "lr_scheduler": "poly",
-    "mini_batch_size": "12",
+    "mini_batch_size": "8",
     "validation_mini_batch_size": "16",
     "early_stopping": "True",
     "early_stopping_patience": "2",
@@ -83,7 +83,7 @@ def test_the_log_goes_through_the_stages_of_the_container_in_their_order(job):
         "#label_map validation :{'scale': 1}",
         "Number of GPUs being used: ",
         f"{root}/input/data/train/train_annotation is not a readable image file",
-        f"LRScheduler setup: iters per epoch: {TRAIN // 12}, num_epochs {EPOCHS}",
+        f"LRScheduler setup: iters per epoch: {TRAIN // 8}, num_epochs {EPOCHS}",
         "epoch: 0, train loss: ",
         "epoch: 0, train throughput: ",
         "epoch: 0, validation pixel_accuracy: ",

@@ -34,6 +34,10 @@ def train(folder: Path) -> int:
 
     root, say = Root(folder), start_log()
     say(Line("Docker entrypoint called with argument(s): train", bare=True))
+    if not folder.is_dir():
+        missing = SettingsError(f"{folder}: does not exist. Expected a folder with input/config and input/data.")
+        say(Line(failure_of(missing).text, logging.ERROR))
+        return failure_of(missing).code
     with tempfile.TemporaryDirectory(prefix="pixelwise-") as scratch:
         try:
             with _stoppable():
@@ -95,8 +99,6 @@ def _train(root: Root, scratch: Path, say: Say) -> int:
     from pixelwise.sagemaker.job_data import label_maps, said_label_maps
     from pixelwise.sagemaker.processes import num_gpus, shared_memory_line, start_processes
 
-    if not root.folder.is_dir():
-        raise SettingsError(f"{root.folder}: does not exist. Expected a folder with input/config and input/data.")
     root.failure.unlink(missing_ok=True)
     hyperparameters = _configured(root, say)
     resources = read_resources(root)

@@ -61,7 +61,7 @@ def test_a_missing_extra_is_a_customer_error(reported):
 def test_a_fault_of_our_own_is_an_algorithm_error_with_code_1_and_its_traceback_in_the_log(reported):
     code, text, lines = reported(raised(ZeroDivisionError("division by zero")))
     assert code == 1
-    assert text.startswith("Algorithm Error: ZeroDivisionError: division by zero at test_failures.py:")
+    assert text.startswith("Algorithm Error: ZeroDivisionError: division by zero at test_job_failures.py:")
     traceback, sentence = lines
     assert traceback.text.startswith("Traceback (most recent call last):")
     assert traceback.text.endswith("ZeroDivisionError: division by zero")
