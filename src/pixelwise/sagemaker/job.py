@@ -1,6 +1,7 @@
 """A training job: what the platform says and brings -> a trained model where the platform takes it from."""
 
 import json
+import logging
 import os
 import shutil
 import time
@@ -11,8 +12,9 @@ from pathlib import Path
 from pixelwise.api.evaluations import evaluate
 from pixelwise.api.models import look_closely
 from pixelwise.bundle import FACTS_FILE, WEIGHTS_FILE, Bundle
+from pixelwise.data.batches import available_cores
 from pixelwise.data.check import CheckReport
-from pixelwise.errors import ModelError, SettingsError, WeightsUnavailable
+from pixelwise.errors import DataError, ModelError, SettingsError, WeightsUnavailable
 from pixelwise.outputs import made_folder, whole
 from pixelwise.sagemaker.channels import Channel
 from pixelwise.sagemaker.hyperparameters import Hyperparameters, sample_count_warning, to_settings
@@ -100,6 +102,9 @@ def _settings(job: Job, report: CheckReport, initial: Bundle | None, say: Say) -
     elif settings.pretrained:
         weights = packed_weights(settings.backbone)
         settings = settings.changed(backbone_weights=None if weights is None else str(weights))
+    each_host = job.processes // len(job.resources.hosts)
+    if each_host > 1 and settings.num_workers is None:  # the processes of a host share its cores
+        settings = settings.changed(num_workers=max(1, available_cores() // each_host))
     say(schedule_line(max(1, images // settings.mini_batch_size), settings.epochs))
     return settings
 
@@ -153,9 +158,12 @@ def _test(job: Job, result: TrainingResult, say: Say) -> None:
     if "test_annotation" not in job.folders:
         say(Line(NO_TEST_DATA))
         return
-    folder = job.root.extras / "test"
-    found = evaluate(result.bundle, job.root.data, split="test", channels=dict(job.folders), output=folder)
-    scores = found.scores
+    folder, channels = job.root.extras / "test", dict(job.folders)
+    try:
+        scores = evaluate(result.bundle, job.root.data, split="test", channels=channels, output=folder).scores
+    except DataError as error:  # the model is trained and in place: a fault of the test images does not undo it
+        say(Line(f"The channel 'test' is not scored: {error}", logging.WARNING))
+        return
     head = f"#test_score. host: {job.resources.host}"
     say(Line(f"{head}, test pixel_accuracy: {scores.pixel_accuracy!r} ."))
     say(Line(f"{head}, test mIOU: {scores.mean_iou_absent_as_zero!r} ."))

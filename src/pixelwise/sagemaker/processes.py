@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pixelwise.data.batches import available_cores
 from pixelwise.errors import Interrupted, TrainingError
 from pixelwise.sagemaker.metrics import Line
 from pixelwise.sagemaker.root import Resources
@@ -62,6 +63,7 @@ def start_processes(arguments: Sequence[str], *, each_host: int, resources: Reso
 
     _use_interface(resources.network_interface)
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", _STOP_SECONDS)
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // each_host)))
     endpoint = f"127.0.0.1:{_free_port()}" if len(resources.hosts) == 1 else f"{resources.hosts[0]}:{PORT}"
     config = LaunchConfig(
         min_nodes=len(resources.hosts),
