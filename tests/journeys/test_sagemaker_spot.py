@@ -7,6 +7,7 @@ import signal
 import time
 
 import pytest
+from PIL import Image
 
 from pixelwise.bundle import load_bundle
 from tests.journeys.sagemaker_job import CHANNELS, SECONDS, configure, finish, start, tiny_job, train
@@ -117,3 +118,25 @@ def test_two_hosts_train_one_model_and_stop_together(tmp_path):
     assert (roots[0] / "checkpoints" / "run" / "checkpoints" / "last.pt").is_file()
     assert not any((root / "output" / "failure").exists() for root in roots)
     assert not (roots[1] / "model").exists()  # the first host writes
+
+
+def test_the_gpus_of_a_machine_share_each_batch_without_being_asked(tmp_path, monkeypatch, capfd):
+    # Two processes as for two GPUs; without any, they compute on the CPU.
+    monkeypatch.setattr("pixelwise.sagemaker.processes.num_gpus", lambda: 2)
+    root = tiny_job(tmp_path / "ml", epochs="1")
+    code, _log = train(root)
+    log = capfd.readouterr().out
+    assert code == 0, log
+    assert log.count("8 training and 4 validation images, 2 steps of 4 an epoch") == 1  # one of them speaks
+    assert ", 2 processes" in log
+    load_bundle(root / "model")
+
+
+def test_what_one_of_several_processes_says_is_the_jobs_failure(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr("pixelwise.sagemaker.processes.num_gpus", lambda: 2)
+    root = tiny_job(tmp_path / "ml")
+    mask = root / "input" / "data" / "train_annotation" / "train0.png"
+    Image.new("L", (64, 48), 7).save(mask)
+    code, _log = train(root)
+    assert code == 2, capfd.readouterr().out
+    assert (root / "output" / "failure").read_text().startswith(f"Customer Error: {mask}: has the values 7 (3072 px)")

@@ -174,7 +174,7 @@ class _Run:
 
     def _validate(self, model: Segmenter) -> Evaluation:
         def tell(images: int) -> None:
-            self.log.on_validation(images)
+            self.log.on_validation(images * self.runtime.world_size)  # the others are about as far
             if self.stop.is_made:
                 raise Interrupted("Stopped while validating.")
 
