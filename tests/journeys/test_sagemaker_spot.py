@@ -134,9 +134,22 @@ def test_the_gpus_of_a_machine_share_each_batch_without_being_asked(tmp_path, mo
 
 def test_what_one_of_several_processes_says_is_the_jobs_failure(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr("pixelwise.sagemaker.processes.num_gpus", lambda: 2)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("PIXELWISE_WEIGHTS", str(tmp_path))
+    root = tiny_job(tmp_path / "ml", use_pretrained_model="True")
+    code, _log = train(root)
+    assert code == 2, capfd.readouterr().out
+    failure = (root / "output" / "failure").read_text()
+    assert failure.startswith("Customer Error: The pretrained weights of backbone")
+    assert f"The image holds none in {tmp_path}" in failure
+    assert "use_pretrained_model=False" in failure
+
+
+def test_wrong_data_ends_a_job_before_its_processes_start(tmp_path, monkeypatch):
+    monkeypatch.setattr("pixelwise.sagemaker.processes.num_gpus", lambda: 2)
     root = tiny_job(tmp_path / "ml")
     mask = root / "input" / "data" / "train_annotation" / "train0.png"
     Image.new("L", (64, 48), 7).save(mask)
-    code, _log = train(root)
-    assert code == 2, capfd.readouterr().out
+    code, log = train(root)
+    assert code == 2, log
     assert (root / "output" / "failure").read_text().startswith(f"Customer Error: {mask}: has the values 7 (3072 px)")

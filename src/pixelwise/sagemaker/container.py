@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import pickle
 import signal
 import tempfile
 import threading
@@ -21,6 +22,7 @@ from pixelwise.sagemaker.root import Resources, Root, read_hyperparameters, read
 
 Say = Callable[[Line], None]
 
+_REPORT = "report.pickle"
 _DEFAULTS = "pixelwise/sagemaker/hyperparameter_table.py"
 
 
@@ -47,7 +49,7 @@ def train(folder: Path) -> int:
 
 
 def work(folder: Path, scratch: Path, folders: Mapping[str, str], processes: int) -> int:
-    """One of a job's several processes; `folders` are those of the channels that the first one collected."""
+    """One of a job's several processes; `folders` are those of the channels that `train` collected and checked."""
     from pixelwise.sagemaker.job import Job, train_job
     from pixelwise.sagemaker.job_log import start_log
 
@@ -60,6 +62,7 @@ def work(folder: Path, scratch: Path, folders: Mapping[str, str], processes: int
                 hyperparameters=parse(read_hyperparameters(root)),
                 channels=read_channels(root.config / "inputdataconfig.json"),
                 folders={name: Path(path) for name, path in folders.items()},
+                report=pickle.loads((scratch / _REPORT).read_bytes()),
                 resources=read_resources(root),
                 scratch=scratch,
                 processes=processes,
@@ -96,7 +99,7 @@ def serve(folder: Path) -> int:
 
 def _train(root: Root, scratch: Path, say: Say) -> int:
     from pixelwise.sagemaker.job import Job, train_job
-    from pixelwise.sagemaker.job_data import label_maps, said_label_maps
+    from pixelwise.sagemaker.job_data import checked_data, label_maps, said_label_maps
     from pixelwise.sagemaker.processes import num_gpus, shared_memory_line, start_processes
 
     root.failure.unlink(missing_ok=True)
@@ -113,9 +116,12 @@ def _train(root: Root, scratch: Path, say: Say) -> int:
     if shared_memory is not None:
         say(shared_memory)
     folders = collect(channels, root.data, spool=scratch / "channels", say=say)
+    report = checked_data(root.data, folders, hyperparameters, say=say)
     each_host = max(1, gpus)
     processes = each_host * len(resources.hosts)
     if processes > 1:
+        # The files are looked at once on each host; the folder is this process's own, and gone after the job.
+        (scratch / _REPORT).write_bytes(pickle.dumps(report))
         paths = json.dumps({name: str(path) for name, path in folders.items()})
         arguments = ["work", "--root", str(root.folder), "--scratch", str(scratch)]
         arguments += ["--folders", paths, "--processes", str(processes)]
@@ -125,6 +131,7 @@ def _train(root: Root, scratch: Path, say: Say) -> int:
         hyperparameters=hyperparameters,
         channels=channels,
         folders=folders,
+        report=report,
         resources=resources,
         scratch=scratch,
     )

@@ -18,7 +18,6 @@ from pixelwise.errors import DataError, ModelError, SettingsError, WeightsUnavai
 from pixelwise.outputs import made_folder, whole
 from pixelwise.sagemaker.channels import Channel
 from pixelwise.sagemaker.hyperparameters import Hyperparameters, sample_count_warning, to_settings
-from pixelwise.sagemaker.job_data import checked_data
 from pixelwise.sagemaker.job_log import JobLog
 from pixelwise.sagemaker.metrics import NO_TEST_DATA, Line, final_record, schedule_line, serializing_line
 from pixelwise.sagemaker.models import packed_weights, read_model, weights_folder
@@ -39,6 +38,7 @@ class Job:
     hyperparameters: Hyperparameters
     channels: Mapping[str, Channel]
     folders: Mapping[str, Path]  # of images and masks, by channel
+    report: CheckReport  # on the data, from `job_data.checked_data`
     resources: Resources
     scratch: Path  # shared by the processes of a host, gone after the job
     processes: int = 1  # of all hosts
@@ -50,7 +50,7 @@ class Job:
 
 
 def train_job(job: Job, say: Say) -> None:
-    """Check the data, train, and leave the model in `<root>/model` and everything else in `<root>/output/data`.
+    """Train, and leave the model in `<root>/model` and everything else in `<root>/output/data`.
 
     Every process of a job must call this; the first of them writes.
 
@@ -59,8 +59,7 @@ def train_job(job: Job, say: Say) -> None:
     """
     started = time.time()
     is_main = os.environ.get("RANK", "0") == "0"
-    report = checked_data(job.root.data, job.folders, job.hyperparameters, say=say)
-    initial = _initial(job)
+    report, initial = job.report, _initial(job)
     settings = _settings(job, report, initial, say)
     log = JobLog(job.hyperparameters, settings, host=job.resources.host, publish=_publisher(job), say=say)
     training = time.time()
