@@ -42,7 +42,12 @@ class ModelError(PixelwiseError):
 
 
 class WeightsUnavailable(ModelError):
-    """Published weights are not on this machine and could not be fetched."""
+    """Published weights are not on this machine and could not be fetched; `found` says which, and why not."""
+
+    def __init__(self, found: str) -> None:
+        remedy = "Give a file with --backbone-weights FILE, or start from random weights with --no-pretrained."
+        super().__init__(f"{found} {remedy}")
+        self.found = found
 
 
 class TrainingError(PixelwiseError):

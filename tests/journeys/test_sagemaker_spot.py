@@ -141,7 +141,7 @@ def test_what_one_of_several_processes_says_is_the_jobs_failure(tmp_path, monkey
     assert code == 2, capfd.readouterr().out
     failure = (root / "output" / "failure").read_text()
     assert failure.startswith("Customer Error: The pretrained weights of backbone")
-    assert f"The image holds none in {tmp_path}" in failure
+    assert f"The image has no {tmp_path}/resnet18.safetensors" in failure
     assert "use_pretrained_model=False" in failure
 
 

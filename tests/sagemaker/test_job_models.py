@@ -13,7 +13,7 @@ from pixelwise.bundle import Bundle, load_bundle, provenance, save_bundle
 from pixelwise.errors import ModelError
 from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import build_segmenter
-from pixelwise.sagemaker.models import located_model, packed_weights, read_model, weights_folder
+from pixelwise.sagemaker.models import located_model, packed_weights, read_model, weights_file
 from pixelwise.settings import Settings
 
 SETTINGS = Settings(algorithm="fcn", backbone="mobilenetv2_035", pretrained=False, aux_loss_weight=0)
@@ -182,7 +182,8 @@ def test_weights_that_the_image_does_not_hold_are_none(weights, backbone):
 
 
 def test_where_weights_lie_is_told_by_the_environment(monkeypatch, tmp_path):
-    assert str(weights_folder({})) == str(weights_folder({"PIXELWISE_WEIGHTS": ""})) == "/usr/share/pixelwise/weights"
+    expected = "/usr/share/pixelwise/weights/resnet50s.safetensors"
+    assert str(weights_file("resnet-50", {})) == str(weights_file("resnet-50", {"PIXELWISE_WEIGHTS": ""})) == expected
     assert packed_weights("resnet-50", {"PIXELWISE_WEIGHTS": str(tmp_path / "nowhere")}) is None
     monkeypatch.setenv("PIXELWISE_WEIGHTS", str(tmp_path))
     (tmp_path / "resnet50s.pth").write_bytes(b"")

@@ -26,19 +26,14 @@ def fetch_trunk(model_name: str, options: dict[str, Any]) -> nn.Module:
     """
     config = timm.get_pretrained_cfg(model_name)
     if config is None or not config.has_weights:
-        raise WeightsUnavailable(
-            f"timm has no pretrained weights for backbone {model_name!r}. "
-            "Give a file with --backbone-weights FILE, or start from random weights with --no-pretrained."
-        )
+        raise WeightsUnavailable(f"timm has no pretrained weights for backbone {model_name!r}.")
     try:
         if config.hf_hub_id and not _in_cache(config.hf_hub_id):
             _look_up_hub()
         trunk: nn.Module = timm.create_model(model_name, pretrained=True, **options)
     except Exception as error:  # timm and its hubs raise almost anything: URLError, HTTPError, LocalEntryNotFound ...
         raise WeightsUnavailable(
-            f"The pretrained weights of backbone {model_name!r} could not be fetched ({_first_line(error)}). "
-            "Without a network give a file with --backbone-weights FILE, "
-            "or start from random weights with --no-pretrained."
+            f"The pretrained weights of backbone {model_name!r} could not be fetched ({_first_line(error)})."
         ) from error
     return trunk
 

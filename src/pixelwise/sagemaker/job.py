@@ -20,7 +20,7 @@ from pixelwise.sagemaker.channels import Channel
 from pixelwise.sagemaker.hyperparameters import Hyperparameters, sample_count_warning, to_settings
 from pixelwise.sagemaker.job_log import JobLog
 from pixelwise.sagemaker.metrics import NO_TEST_DATA, Line, final_record, schedule_line, serializing_line
-from pixelwise.sagemaker.models import packed_weights, read_model, weights_folder
+from pixelwise.sagemaker.models import packed_weights, read_model, weights_file
 from pixelwise.sagemaker.root import Resources, Root
 from pixelwise.settings import Settings
 from pixelwise.training.run import TrainingResult, train_run
@@ -117,8 +117,8 @@ def _trained(job: Job, report: CheckReport, settings: Settings, initial: Bundle 
         return train_run(report, settings, folder, resume=resumes, is_quiet=True, initial=initial, listener=log)
     except WeightsUnavailable as error:
         raise ModelError(
-            f"{error} The image holds none in {weights_folder()}: build it with the file there, or give the job "
-            "use_pretrained_model=False."
+            f"{error.found} The image has no {weights_file(settings.backbone)}: build it with that file, or give the "
+            "job use_pretrained_model=False."
         ) from None
     except SettingsError as error:
         if resumes:

@@ -47,14 +47,14 @@ def read_model(folder: Path, scratch: Path) -> Bundle:
 
 def packed_weights(backbone: str, environment: Mapping[str, str] = os.environ) -> Path | None:
     """The file of ImageNet weights that the image holds for `backbone`, such as resnet50s.safetensors."""
-    folder = weights_folder(environment)
-    name = ALIASES.get(backbone, backbone).partition(".")[0]
-    return next((folder / f"{name}{suffix}" for suffix in _SUFFIXES if (folder / f"{name}{suffix}").is_file()), None)
+    first = weights_file(backbone, environment)
+    return next((file for suffix in _SUFFIXES if (file := first.with_suffix(suffix)).is_file()), None)
 
 
-def weights_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where the image holds weights."""
-    return Path(environment.get(WEIGHTS_VARIABLE) or WEIGHTS_FOLDER)
+def weights_file(backbone: str, environment: Mapping[str, str] = os.environ) -> Path:
+    """Where the image would hold the weights of `backbone`, as safetensors."""
+    folder = Path(environment.get(WEIGHTS_VARIABLE) or WEIGHTS_FOLDER)
+    return folder / f"{ALIASES.get(backbone, backbone).partition('.')[0]}{_SUFFIXES[0]}"
 
 
 def _archive(folder: Path) -> Path | None:
