@@ -13,7 +13,6 @@ from pixelwise.errors import (
     OutOfMemory,
     SettingsError,
     TrainingError,
-    WeightsUnavailable,
 )
 from pixelwise.sagemaker.failures import failure_of, report_failure
 
@@ -44,7 +43,7 @@ def reported(tmp_path):
     return report
 
 
-@pytest.mark.parametrize("kind", [SettingsError, DataError, ModelError, WeightsUnavailable, TrainingError])
+@pytest.mark.parametrize("kind", [SettingsError, DataError, ModelError, TrainingError])
 def test_what_a_user_can_cause_is_a_customer_error_with_code_2(reported, kind):
     code, text, lines = reported(kind("train/a.png: is empty. Replace the file."))
     assert (code, text) == (2, "Customer Error: train/a.png: is empty. Replace the file.")
