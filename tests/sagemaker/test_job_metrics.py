@@ -14,15 +14,16 @@ from pixelwise.sagemaker.metrics import (
     EpochMetrics,
     Line,
     configuration_lines,
-    epoch_lines,
     epoch_record,
     final_record,
+    finished_lines,
     gpus_line,
     label_map_lines,
     log_formatter,
     metric_definitions,
     schedule_line,
     serializing_line,
+    training_lines,
     training_notice,
     validation_notice,
 )
@@ -82,6 +83,11 @@ def found(lines: list[Line], definitions: dict[str, str]) -> dict[str, list[floa
 
 def definitions() -> dict[str, str]:
     return {entry["Name"]: entry["Regex"] for entry in metric_definitions()}
+
+
+def epoch_lines(epoch, **saved):
+    """All lines of an epoch, as they follow each other in the log."""
+    return [*training_lines(epoch), *finished_lines(epoch, **saved)]
 
 
 def test_the_first_epoch_of_the_public_log_is_printed_again_byte_by_byte() -> None:

@@ -40,6 +40,7 @@ class Channel:
     mode: str
     content_type: str | None
     record_wrapper: str | None  # "RecordIO", or None
+    is_sharded: bool = False  # each host has a part of the files
 
 
 def read_channels(path: Path) -> dict[str, Channel]:
@@ -117,6 +118,7 @@ def _channel(name: str, entry: Any, path: Path) -> Channel:
         mode=mode,
         content_type=None if kind is None else str(kind),
         record_wrapper=None if wrapper == "None" else wrapper,
+        is_sharded=entry.get("S3DistributionType") == "ShardedByS3Key",
     )
 
 

@@ -14,11 +14,11 @@ from types import FrameType
 from typing import NoReturn
 
 from pixelwise.errors import Interrupted, SettingsError
-from pixelwise.sagemaker.channels import collect, read_channels
+from pixelwise.sagemaker.channels import Channel, collect, read_channels
 from pixelwise.sagemaker.failures import failure_of, report_failure
 from pixelwise.sagemaker.hyperparameters import Hyperparameters, default_configuration, parse
 from pixelwise.sagemaker.metrics import CHECKPOINTS_DISABLED, Line, configuration_lines, gpus_line
-from pixelwise.sagemaker.root import Resources, Root, read_hyperparameters, read_json, read_resources
+from pixelwise.sagemaker.root import Resources, Root, read_hyperparameters, read_resources
 
 Say = Callable[[Line], None]
 
@@ -106,7 +106,7 @@ def _train(root: Root, scratch: Path, say: Say) -> int:
     hyperparameters = _configured(root, say)
     resources = read_resources(root)
     channels = read_channels(root.config / "inputdataconfig.json")
-    _refuse_shards(root, resources)
+    _refuse_shards(channels, resources)
     if not root.checkpoints.is_dir():
         say(Line(CHECKPOINTS_DISABLED))
     said_label_maps(label_maps(channels, root.data), say)
@@ -154,12 +154,12 @@ def _configured(root: Root, say: Say) -> Hyperparameters:
     return hyperparameters
 
 
-def _refuse_shards(root: Root, resources: Resources) -> None:
+def _refuse_shards(channels: Mapping[str, Channel], resources: Resources) -> None:
     """Several hosts must see the same images, of which each batch takes every host's share."""
     if len(resources.hosts) == 1:
         return
-    for name, channel in read_json(root.config / "inputdataconfig.json").items():
-        if channel.get("S3DistributionType") == "ShardedByS3Key":
+    for name, channel in channels.items():
+        if channel.is_sharded:
             raise SettingsError(
                 f"Channel {name!r} is ShardedByS3Key, so that the {len(resources.hosts)} hosts would see different "
                 "images. Give it as FullyReplicated."

@@ -12,12 +12,10 @@ from pixelwise.sagemaker.metrics import (
     EpochMetrics,
     Line,
     epoch_record,
+    finished_lines,
     log_formatter,
-    progress_line,
-    serializing_line,
     training_lines,
     training_notice,
-    validation_lines,
     validation_notice,
 )
 from pixelwise.settings import Settings
@@ -101,15 +99,13 @@ class JobLog(Observer):
 
     def on_epoch(self, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
         """The epoch's validation, what was saved, how much of the job is over, and the record for programs."""
-        metrics = self._metrics(row)
-        saved = [] if self._best is None else [serializing_line(str(self._best))]
-        self._best = None
-        now = time.time()
+        metrics, now = self._metrics(row), time.time()
         images = self._steps * self._settings.mini_batch_size
         record = epoch_record(metrics, batches=self._steps, images=images, start=self._epoch_started, end=now)
-        done = progress_line(self._host, metrics.epoch + 1, metrics.epochs)
-        for line in [*validation_lines(metrics), *saved, done, record]:
+        best = None if self._best is None else str(self._best)
+        for line in finished_lines(metrics, best_model=best, record=record):
             self._say(line)
+        self._best = None
         self._epoch_started = now
 
     def _metrics(self, row: Mapping[str, Any]) -> EpochMetrics:

@@ -164,18 +164,17 @@ def progress_line(host: str, epochs_done: int, epochs: int) -> Line:
     return Line(f"#progress_metric: host={host}, completed {100 * epochs_done // epochs} % of epochs")
 
 
-def epoch_lines(epoch: EpochMetrics, *, best_model: str | None = None, record: Line | None = None) -> list[Line]:
-    """All lines at the end of an epoch, in the container's order.
+def finished_lines(epoch: EpochMetrics, *, best_model: str | None = None, record: Line | None = None) -> list[Line]:
+    """The lines at the end of an epoch, after those of its training, in the container's order.
 
     Args:
         epoch: what it measured.
-        best_model: the file that is written because this epoch is the best so far.
+        best_model: the file that was written because this epoch is the best so far.
         record: the epoch's `metrics_record`.
     """
     saved = [] if best_model is None else [serializing_line(best_model)]
     records = [] if record is None else [record]
-    done = progress_line(epoch.host, epoch.epoch + 1, epoch.epochs)
-    return [*training_lines(epoch), *validation_lines(epoch), *saved, done, *records]
+    return [*validation_lines(epoch), *saved, progress_line(epoch.host, epoch.epoch + 1, epoch.epochs), *records]
 
 
 def metrics_record(
