@@ -72,6 +72,15 @@ def test_a_missing_channel(root, run):
     assert "'validation' " in failure
 
 
+def test_hosts_that_would_see_different_images(root, run):
+    given = {name: {"TrainingInputMode": "File", "S3DistributionType": "ShardedByS3Key"} for name in CHANNELS}
+    texts = json.loads((root / "input" / "config" / "hyperparameters.json").read_text())
+    configure(root, texts, channels=given, hosts=["algo-1", "algo-2"])
+    failure = failed(run, root)
+    assert "Channel 'train' is ShardedByS3Key" in failure
+    assert "FullyReplicated" in failure
+
+
 def test_a_content_type_that_nobody_reads(root, run):
     given = {name: {"TrainingInputMode": "File", "ContentType": "text/csv"} for name in CHANNELS}
     texts = json.loads((root / "input" / "config" / "hyperparameters.json").read_text())
