@@ -27,7 +27,7 @@ SETTINGS: dict[str, Any] = {
 PICTURES = 4
 
 
-def run_demo(output: str, *, device: str | None = None, precision: str | None = None) -> Path:
+def demo(output: str, *, device: str | None = None, precision: str | None = None) -> Path:
     """Draw a dataset in `output`, check it, train, evaluate, predict, and show the result in one picture.
 
     Raises:

@@ -109,6 +109,17 @@ def start(
             dist.destroy_process_group()
 
 
+def alone(device: str | None, precision: str | None) -> Runtime:
+    """The runtime of this process by itself, without seed or group; the arguments are those of `start`."""
+    chosen = choose_device(device)
+    return Runtime(chosen, choose_precision(precision, chosen))
+
+
+def rank_here() -> int:
+    """Which of the processes that torchrun started this one is, known before it joins their group; 0 alone."""
+    return int(os.environ.get("RANK", "0"))
+
+
 def choose_device(name: str | None) -> torch.device:
     """The device called `name`, or the best one there is."""
     if name is None:

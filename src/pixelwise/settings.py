@@ -18,6 +18,8 @@ from typing import Any, Self
 from pixelwise.errors import SettingsError
 from pixelwise.values import Form, checked, kinds_of, to_seconds, to_tuple, unknown_name
 
+__all__ = ["FIELDS", "Settings"]
+
 ALGORITHMS = ("deeplab", "deeplabv3plus", "dilated", "fcn", "psp")
 CLASS_WEIGHTS = ("inverse_square_root", "median_frequency", "none")
 LOSSES = ("cross_entropy", "dice", "focal", "lovasz", "ohem")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import pixelwise
 from pixelwise.data.synthetic import draw_dataset
 from tests.conftest import TINY_FLAGS
 
@@ -125,6 +126,30 @@ def test_the_check_page_shows_a_planted_fault(scenes, tmp_path, run):
     assert "id-out-of-range" in page
     assert "99 (16 px)" in page
     assert json.loads((tmp_path / "page" / "check.json").read_text())["faults"][0]["place"] == [0, 0, 4, 4]
+
+
+def test_python_checks_and_repairs_as_the_command_does(scenes, tmp_path, run):
+    path = scenes / "train_annotation" / "scene_0000.png"
+    Image.fromarray(np.array(Image.open(path)) * 50).save(path)
+    by_command, by_python = tmp_path / "command", tmp_path / "python"
+    run("check", scenes, "--num-classes", "5", "--crop-size", "512", "--output", by_command)
+    pixelwise.check(scenes, num_classes=5, crop_size=512, output=by_python)
+    assert "image-small" in (by_python / "check.json").read_text()
+    for name in ("index.html", "check.json"):
+        assert (by_python / name).read_bytes() == (by_command / name).read_bytes()
+    run("check", scenes, "--fix", tmp_path / "a")
+    pixelwise.repair(scenes, output=tmp_path / "b")
+    written = [path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.*")]
+    assert "changes.jsonl" in map(str, written)
+    assert [
+        each for each in written if (tmp_path / "a" / each).read_bytes() != (tmp_path / "b" / each).read_bytes()
+    ] == []
+
+
+def test_a_check_that_is_to_fix_and_to_show_at_once_is_refused(scenes, tmp_path, run):
+    code, _, err = run("check", scenes, "--fix", tmp_path / "fixed", "--output", tmp_path / "page")
+    assert (code, list(tmp_path.glob("fixed")), list(tmp_path.glob("page"))) == (2, [], [])
+    assert "--fix and --output" in err
 
 
 def test_describe_prints_a_network_without_weights(run):

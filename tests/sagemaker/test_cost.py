@@ -6,12 +6,12 @@ import json
 import pytest
 
 from pixelwise.errors import ModelError, PixelwiseError, SettingsError
-from pixelwise.sagemaker.cost import Job, estimate, measured_speed, work_of
+from pixelwise.sagemaker.cost import CostedJob, estimate, measured_speed, work_of
 from pixelwise.sagemaker.cost_commands import add_cost
 from pixelwise.sagemaker.cost_table import INSTANCES, InstanceTable
 
-VOC = Job(images=1464, validation_images=1449)  # fcn, resnet-50, crops of 240 px, batches of 16, 10 epochs
-COURSE = Job(images=5000, epochs=30, algorithm="deeplab", crop_size=480, mini_batch_size=8)
+VOC = CostedJob(images=1464, validation_images=1449)  # fcn, resnet-50, crops of 240 px, batches of 16, 10 epochs
+COURSE = CostedJob(images=5000, epochs=30, algorithm="deeplab", crop_size=480, mini_batch_size=8)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_a_published_job_that_nothing_is_calibrated_with_comes_out_in_its_3_to_5
 
 def test_training_costs_three_forward_passes_of_the_network_with_its_auxiliary_head():
     """torchvision gives fcn_resnet50 at 520 x 520, auxiliary head included, as 152.717 G multiply-adds."""
-    settings = Job(images=1, backbone="resnet50", crop_size=520).network()
+    settings = CostedJob(images=1, backbone="resnet50", crop_size=520).network()
     assert work_of(settings).training_flops == pytest.approx(3 * 2 * 152.717e9, rel=0.01)
 
 
@@ -92,7 +92,7 @@ def test_a_run_on_the_instance_replaces_what_the_table_knows_about_its_gpu(table
     speed = measured_speed(measured_run(3.0, 20.0, 21.0, 25.0))  # the first epoch warms up; the median is 21
     found = estimate(VOC, table.instances["ml.g5.xlarge"], table, speed=speed)
     assert found.training_seconds == pytest.approx(10 * 1464 / 21)
-    larger = Job(**{**vars(VOC), "crop_size": 480})  # four times the pixels
+    larger = CostedJob(**{**vars(VOC), "crop_size": 480})  # four times the pixels
     found = estimate(larger, table.instances["ml.g5.xlarge"], table, speed=speed)
     assert found.training_seconds == pytest.approx(4 * 10 * 1464 / 21, rel=0.001)
 
@@ -107,7 +107,7 @@ def test_cores_that_read_too_slowly_set_the_time(table, measured_run):
 def test_whole_images_are_validated_at_the_cost_of_their_pixels(table):
     v100 = table.instances["ml.p3.2xlarge"]
     crops, whole = (
-        estimate(Job(**{**vars(COURSE), "validation_size": side}), v100, table).validation_seconds
+        estimate(CostedJob(**{**vars(COURSE), "validation_size": side}), v100, table).validation_seconds
         for side in (960, 1920)
     )
     assert whole == pytest.approx(4 * crops)
@@ -124,7 +124,7 @@ def test_the_range_widens_with_what_is_not_known_and_money_follows_the_hours(tab
 
 
 def test_batches_that_do_not_fit_or_cannot_be_shared_are_warned_of(table):
-    job = Job(**{**vars(COURSE), "mini_batch_size": 64})
+    job = CostedJob(**{**vars(COURSE), "mini_batch_size": 64})
     (warning,) = estimate(job, table.instances["ml.p3.2xlarge"], table).warnings
     assert "batches of 64 likely do not fit" in warning
     (warning,) = estimate(COURSE, table.instances["ml.p3.16xlarge"], table).warnings
@@ -196,9 +196,9 @@ def test_what_cannot_be_estimated_is_refused(table, tmp_path, measured_run):
     with pytest.raises(SettingsError, match=r"Did you mean 'ml\.g5\.xlarge'"):
         table.chosen(("ml.g5.xlarg",))
     with pytest.raises(SettingsError, match="images is 0"):
-        Job(images=0)
+        CostedJob(images=0)
     with pytest.raises(SettingsError, match="algorithm is 'unet'"):
-        Job(images=1, algorithm="unet")
+        CostedJob(images=1, algorithm="unet")
     with pytest.raises(ModelError, match="not a run that can be measured"):
         measured_speed(tmp_path)
     with pytest.raises(PixelwiseError, match="no finished epoch"):

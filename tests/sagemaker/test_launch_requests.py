@@ -6,7 +6,7 @@ import pytest
 
 from pixelwise.errors import SettingsError
 from pixelwise.sagemaker.launch_inputs import channel_inputs, folder_inputs, manifest_inputs, model_input
-from pixelwise.sagemaker.launch_job import Job, training_request
+from pixelwise.sagemaker.launch_job import LaunchedJob, training_request
 from pixelwise.sagemaker.launch_serving import Model, Transform, endpoint_requests, transform_requests
 from pixelwise.sagemaker.launch_tuning import Between, OneOf, parse_ranges, tuning_request
 
@@ -15,7 +15,7 @@ HYPERPARAMETERS = {"num_classes": 21, "num_training_samples": 1464, "syncbn": Tr
 MODEL = Model(name="streets", image_uri="image:1", role=ROLE, data="s3://bucket/models/streets/output/model.tar.gz")
 
 
-def job(**changes) -> Job:
+def job(**changes) -> LaunchedJob:
     given = {
         "name": "streets",
         "image_uri": "image:1",
@@ -24,7 +24,7 @@ def job(**changes) -> Job:
         "output": "s3://bucket/models",
         "hyperparameters": HYPERPARAMETERS,
     }
-    return Job(**{**given, **changes})
+    return LaunchedJob(**{**given, **changes})
 
 
 @cache

@@ -19,11 +19,11 @@ from pixelwise.bundle import Bundle, save_bundle
 from pixelwise.errors import MissingExtra, ModelError, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import build_segmenter
-from pixelwise.serving.server import run_server
+from pixelwise.serving.server import serve
 from pixelwise.settings import Settings
 from tests.serving.conftest import PIXELS, encoded, until
 
-PROGRAM = "import sys; from pixelwise.serving.server import run_server; run_server(sys.argv[1], device='cpu')"
+PROGRAM = "import sys; from pixelwise.serving.server import serve; serve(sys.argv[1], device='cpu')"
 
 
 @pytest.fixture(scope="module")
@@ -109,18 +109,18 @@ def test_a_port_in_use_is_one_message_before_the_model_is_loaded():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError, match=f"127.0.0.1:{port} cannot be listened at .*--port"):
-            run_server("no/such/model", port=port)
+            serve("no/such/model", port=port)
 
 
 @pytest.mark.parametrize("port", [70000, -1])
 def test_a_port_that_cannot_be_is_one_message(port):
     with pytest.raises(SettingsError, match="--port"):
-        run_server("no/such/model", port=port)
+        serve("no/such/model", port=port)
 
 
 def test_a_model_that_is_not_there_is_said_so():
     with pytest.raises(ModelError, match="no/such/model"):
-        run_server("no/such/model", port=0)
+        serve("no/such/model", port=0)
 
 
 def test_without_the_extra_the_message_names_it(monkeypatch, model):
@@ -133,4 +133,4 @@ def test_without_the_extra_the_message_names_it(monkeypatch, model):
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtra, match=r"pixelwise\[serve\]"):
-        run_server(model, port=0)
+        serve(model, port=0)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from pixelwise.api.arguments import PathLike, path_of, paths_of
 from pixelwise.data.advice import Branch, advise
@@ -15,6 +16,8 @@ from pixelwise.data.pairs import open_dataset
 from pixelwise.data.repair import RepairReport
 from pixelwise.data.repair import repair as repair_dataset
 from pixelwise.labels import LabelTable
+from pixelwise.outputs import made_folder
+from pixelwise.report.check_page import write_check
 from pixelwise.settings import Settings
 
 Progress = Callable[[int, int], None]
@@ -26,8 +29,10 @@ def check(  # the door lists what one may ask for
     num_classes: int | None = None,
     classes: PathLike | None = None,
     channels: Mapping[str, PathLike | None] | None = None,
-    crop_size: int | None = None,
+    output: PathLike | None = None,
+    config: PathLike | None = None,
     progress: Progress | None = None,
+    **settings: Any,
 ) -> CheckReport:
     """Look at every file of a dataset folder; faults and facts come in one report.
 
@@ -36,18 +41,30 @@ def check(  # the door lists what one may ask for
         num_classes: how many classes there must be; else classes.json or the masks say.
         classes: a file like classes.json that lies elsewhere.
         channels: folders that lie elsewhere, such as {"train": ..., "train_annotation": ...}, or manifests.
-        crop_size: images far smaller than this are a warning.
+        output: a folder for index.html, which shows the faulty places, and check.json, the report with the
+            `fact_sheet` of the training images.
+        config: as in `train`.
         progress: called with (pairs done, pairs in all).
+        settings: of the training that is meant, as in `train`: images far smaller than its crop are a warning.
 
     Raises:
         DataError: there is no such folder, or a label map cannot be used.
+        SettingsError: a setting cannot be used, or `output` cannot be written.
     """
+    chosen = Settings.chosen(path_of(config), settings)
+    folder = None if output is None else made_folder(Path(output))
     opened = open_dataset(path_of(dataset), classes_file=path_of(classes), channels=paths_of(channels))
-    return check_dataset(opened, num_classes=num_classes, crop_size=crop_size, progress=progress)
+    report = check_dataset(opened, num_classes=num_classes, crop_size=chosen.crop_size, progress=progress)
+    if folder is not None:
+        write_check(report, fact_sheet(report, chosen), folder)
+    return report
 
 
 def fact_sheet(report: CheckReport, settings: Settings | None = None, *, split: str = "train") -> FactSheet:
-    """The facts of a checked split beside what the network of `settings` sees, and what follows from both."""
+    """The facts of a checked split beside what the network of `settings` sees, and what follows from both.
+
+    `pixelwise check` prints that of the training images above its report.
+    """
     from pixelwise.models.describe import reach  # needs PyTorch; a check alone starts faster without it
 
     seen = reach((settings or Settings()).changed(num_classes=report.labels.num_classes, class_weights="none"))
@@ -68,7 +85,7 @@ def repair(  # the door lists what one may ask for
     channels: Mapping[str, PathLike | None] | None = None,
     progress: Progress | None = None,
 ) -> RepairReport:
-    """Write a corrected copy of a dataset to the new folder `output`; see `check` for the rest.
+    """Write a corrected copy of a dataset to the new folder `output`, as `pixelwise check --fix` does; else as `check`.
 
     What cannot be repaired without guessing is left out and listed in the report; changes.jsonl lists every change.
     """

@@ -4,11 +4,10 @@ import argparse
 import json
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from pixelwise.cli.progress import progress
-from pixelwise.outputs import made_folder
+from pixelwise.errors import SettingsError
 from pixelwise.settings import FIELDS
 
 CHANNELS = ("train", "train_annotation", "validation", "validation_annotation", "test", "test_annotation")
@@ -17,27 +16,27 @@ CHANNELS = ("train", "train_annotation", "validation", "validation_annotation", 
 def check(options: argparse.Namespace) -> int:
     """Look at every file of a dataset; report faults, warnings and facts; repair a copy."""
     import pixelwise
+    from pixelwise.report.check_page import checked_json
 
-    data = {name: getattr(options, name) for name in ("num_classes", "classes")} | {"channels": _channels(options)}
+    data = {"classes": options.classes, "channels": _channels(options)}
     if options.fix is not None:
+        if options.output is not None:
+            raise SettingsError(
+                "--fix and --output are both given, which are two runs: one repairs, one shows. Give one."
+            )
         with progress("repairing") as seen:
-            repaired = pixelwise.repair(options.dataset, output=options.fix, progress=seen, **data)
+            repaired = pixelwise.repair(
+                options.dataset, output=options.fix, num_classes=options.num_classes, progress=seen, **data
+            )
         _print(options, repaired.to_json, repaired.text)
         return 1 if repaired.left_out else 0
-    if options.output is not None:
-        made_folder(Path(options.output))
-    settings = pixelwise.Settings.chosen(options.config, _settings(options))
+    chosen = _settings(options)
     with progress("checking") as seen:
-        report = pixelwise.check(options.dataset, progress=seen, crop_size=settings.crop_size, **data)
-    sheet = pixelwise.fact_sheet(report, settings)
-    found = {**report.to_json(), "facts": sheet.to_json()}
-    if options.output is not None:
-        from pixelwise.report.check_page import write_check_page
-        from pixelwise.report.page import write_page
-
-        write_check_page(report, Path(options.output))
-        write_page(Path(options.output) / "check.json", json.dumps(found, indent=2) + "\n")
-    _print(options, lambda: found, lambda: f"{sheet.text()}\n\n{report.text()}")
+        report = pixelwise.check(
+            options.dataset, output=options.output, config=options.config, progress=seen, **data, **chosen
+        )
+    sheet = pixelwise.fact_sheet(report, pixelwise.Settings.chosen(options.config, chosen))
+    _print(options, lambda: checked_json(report, sheet), lambda: f"{sheet.text()}\n\n{report.text()}")
     return 0 if report.sound else 1
 
 
@@ -176,10 +175,11 @@ def predict(options: argparse.Namespace) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Answer over HTTP: the endpoint and its page."""
-    from pixelwise.serving.server import limits_of, run_server
+    import pixelwise
+    from pixelwise.serving.server import limits_of
 
     names = ("max_bytes", "max_pixels", "max_requests", "max_batch", "timeout_seconds")
-    run_server(
+    pixelwise.serve(
         options.model,
         host=options.host,
         port=options.port,
@@ -193,9 +193,9 @@ def serve(options: argparse.Namespace) -> int:
 
 def demo(options: argparse.Namespace) -> int:
     """The whole trip on drawn street scenes."""
-    from pixelwise.demo import run_demo
+    import pixelwise
 
-    run_demo(options.output, device=options.device, precision=options.precision)
+    pixelwise.demo(options.output, device=options.device, precision=options.precision)
     return 0
 
 

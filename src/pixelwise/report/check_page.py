@@ -1,10 +1,13 @@
 """What a check found as an HTML page for a person, with the faulty places drawn."""
 
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pixelwise.data.check_report import CheckReport
+from pixelwise.data.facts_text import FactSheet
 from pixelwise.data.findings import CODES, Finding
 from pixelwise.data.pairs import IMAGE_SUFFIXES, Pair
 from pixelwise.labels import IGNORE, LabelTable
@@ -38,6 +41,21 @@ _TITLES = {
 }
 _VALUES_NAMED = 6
 _FILTER_FROM = 10
+
+
+def write_check(report: CheckReport, sheet: FactSheet, folder: Path) -> None:
+    """Write the page of `write_check_page` and `folder/check.json`, the report with the facts of `sheet`.
+
+    Raises:
+        SettingsError: one of them cannot be written.
+    """
+    write_check_page(report, folder)
+    write_page(folder / "check.json", json.dumps(checked_json(report, sheet), indent=2) + "\n")
+
+
+def checked_json(report: CheckReport, sheet: FactSheet) -> dict[str, Any]:
+    """What check.json holds."""
+    return {**report.to_json(), "facts": sheet.to_json()}
 
 
 def write_check_page(report: CheckReport, folder: Path) -> Path:

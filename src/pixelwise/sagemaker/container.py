@@ -3,7 +3,6 @@
 import contextlib
 import json
 import logging
-import os
 import pickle
 import signal
 import tempfile
@@ -50,14 +49,14 @@ def train(folder: Path) -> int:
 
 def work(folder: Path, scratch: Path, folders: Mapping[str, str], processes: int) -> int:
     """One of a job's several processes; `folders` are those of the channels that `train` collected and checked."""
-    from pixelwise.sagemaker.job import Job, train_job
+    from pixelwise.runtime import rank_here
+    from pixelwise.sagemaker.job import TrainingJob, train_job
     from pixelwise.sagemaker.job_log import start_log
 
     root, say = Root(folder), start_log()
-    is_main = os.environ.get("RANK", "0") == "0"
     try:
         with _stoppable():
-            job = Job(
+            job = TrainingJob(
                 root=root,
                 hyperparameters=parse(read_hyperparameters(root)),
                 channels=read_channels(root.config / "inputdataconfig.json"),
@@ -67,7 +66,7 @@ def work(folder: Path, scratch: Path, folders: Mapping[str, str], processes: int
                 scratch=scratch,
                 processes=processes,
             )
-            train_job(job, say if is_main else _unheard)
+            train_job(job, say if rank_here() == 0 else _unheard)
         return 0
     except BaseException as error:
         return report_failure(error, root.failure, say)
@@ -86,10 +85,10 @@ def serve(folder: Path) -> int:
         try:
             with _stoppable():
                 from pixelwise.sagemaker.models import located_model
-                from pixelwise.serving.server import run_server
+                from pixelwise.serving import server
 
                 model = located_model(root.model, Path(scratch))
-                run_server(model, host="0.0.0.0")
+                server.serve(model, host="0.0.0.0")
             return 0
         except BaseException as error:
             failure = failure_of(error)
@@ -98,7 +97,7 @@ def serve(folder: Path) -> int:
 
 
 def _train(root: Root, scratch: Path, say: Say) -> int:
-    from pixelwise.sagemaker.job import Job, train_job
+    from pixelwise.sagemaker.job import TrainingJob, train_job
     from pixelwise.sagemaker.job_data import checked_data, label_maps, said_label_maps
     from pixelwise.sagemaker.processes import num_gpus, shared_memory_line, start_processes
 
@@ -126,7 +125,7 @@ def _train(root: Root, scratch: Path, say: Say) -> int:
         arguments = ["work", "--root", str(root.folder), "--scratch", str(scratch)]
         arguments += ["--folders", paths, "--processes", str(processes)]
         return start_processes(arguments, each_host=each_host, resources=resources)
-    job = Job(
+    job = TrainingJob(
         root=root,
         hyperparameters=hyperparameters,
         channels=channels,

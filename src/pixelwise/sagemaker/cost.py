@@ -34,7 +34,7 @@ class Range(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class CostedJob:
     """What is to be trained; the defaults are those of the SageMaker algorithm.
 
     Attributes:
@@ -125,7 +125,7 @@ class Estimate:
         return {**vars(self), "instance": self.instance.name, "gpu": self.instance.gpu.name, **nested}
 
 
-def estimate(job: Job, instance: Instance, table: InstanceTable, *, speed: Speed | None = None) -> Estimate:
+def estimate(job: CostedJob, instance: Instance, table: InstanceTable, *, speed: Speed | None = None) -> Estimate:
     """How long `job` takes on `instance`, and what that costs.
 
     Training and validation go at the speed of the GPUs or of the virtual cores that read the images, whichever is
@@ -203,7 +203,7 @@ def measured_speed(run: Path) -> Speed:
     return Speed(rate * work_of(settings).training_flops, MEASURED_FACTOR, source)
 
 
-def _warnings(job: Job, instance: Instance, work: Work) -> list[str]:
+def _warnings(job: CostedJob, instance: Instance, work: Work) -> list[str]:
     gpus, gpu = instance.gpus, instance.gpu
     if job.mini_batch_size < 2 * gpus:
         return [

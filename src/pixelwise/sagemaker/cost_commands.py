@@ -2,13 +2,10 @@
 
 import argparse
 import json
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from pixelwise.errors import SettingsError
-from pixelwise.sagemaker.cost import Estimate, Job, Range, Speed, estimate, measured_speed, work_of
-from pixelwise.sagemaker.cost_table import INSTANCES, InstanceTable
+from pixelwise.sagemaker.cost import CostedJob
+from pixelwise.sagemaker.cost_estimates import estimates
 
 _JOB = {
     "images": "images to train on",
@@ -22,7 +19,6 @@ _JOB = {
     "validation_size": "side of a validated picture when it is not the crop: whole images",
 }
 _TEXTS = ("algorithm", "backbone")
-_COLUMNS = ("instance", "GPUs", "hours", "on demand USD", "spot USD")
 
 
 def add_cost(verbs: Any) -> None:
@@ -50,74 +46,7 @@ def add_cost(verbs: Any) -> None:
 
 
 def _cost(options: argparse.Namespace) -> int:
-    table = InstanceTable.read(INSTANCES if options.instances is None else Path(options.instances))
-    instances = table.chosen(tuple(dict.fromkeys(options.instance or ())))
-    job = Job(**{name: value for name in _JOB if (value := getattr(options, name)) is not None})
-    speed = None
-    if options.measured_run is not None:
-        if len(options.instance or ()) != 1:
-            raise SettingsError("--measured-run needs the one --instance that the run was trained on.")
-        speed = measured_speed(Path(options.measured_run))
-    found = sorted(
-        (estimate(job, instance, table, speed=speed) for instance in instances), key=lambda one: one.on_demand.likely
-    )
-    print(json.dumps(_facts(job, table, found), indent=2) if options.json else _text(job, table, found))
+    job = CostedJob(**{name: value for name in _JOB if (value := getattr(options, name)) is not None})
+    found = estimates(job, options.instance or (), table=options.instances, measured_run=options.measured_run)
+    print(json.dumps(found.to_json(), indent=2) if options.json else found.text())
     return 0
-
-
-def _facts(job: Job, table: InstanceTable, found: Sequence[Estimate]) -> dict[str, Any]:
-    prices = {name: getattr(table, name) for name in ("date", "region", "source", "spot_saving")}
-    return {
-        "job": {**vars(job), "validation_images": job.validated},
-        "training_flops_per_image": work_of(job.network()).training_flops,
-        "prices": {**prices, "file": str(table.path)},
-        "estimates": [one.to_json() for one in found],
-    }
-
-
-def _text(job: Job, table: InstanceTable, found: Sequence[Estimate]) -> str:
-    flops = work_of(job.network()).training_flops
-    title = (
-        f"{job.algorithm} on {job.backbone}, crops of {job.crop_size} px: {job.images:,} images x {job.epochs} epochs "
-        f"x {flops / 1e12:.3g} TFLOP = {job.images * job.epochs * flops / 1e15:.3g} PFLOP.\n"
-        f"{job.validated:,} images are validated after each epoch."
-    )
-    prices = (
-        f"Prices of {table.region}, {table.date}, without storage and transfer; spot assumes "
-        f"{100 * table.spot_saving:.0f} % off. Check them and edit a copy of {table.path} for --instances."
-    )
-    return "\n".join([title, "", *_lines(found), "", *_uncertainty(found), *_warnings(found), prices])
-
-
-def _lines(found: Sequence[Estimate]) -> list[str]:
-    rows: list[tuple[str, ...]] = [_COLUMNS]
-    for one in found:
-        gpus = f"{one.instance.gpus} x {one.instance.gpu.name}"
-        rows.append((one.instance.name, gpus, *map(_short, (one.hours, one.on_demand, one.spot))))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _short(value: Range) -> str:
-    likely, low, high = (f"{number:.2f}" for number in (value.likely, value.low, value.high))
-    return f"{likely} ({low} to {high})"
-
-
-def _uncertainty(found: Sequence[Estimate]) -> list[str]:
-    """A sentence for each speed that was counted with."""
-    kinds: dict[str, tuple[str, Speed]] = {}
-    for one in found:
-        kinds.setdefault(one.instance.gpu.name, (f"{one.speed.flops / one.instance.gpus / 1e12:.3g}", one.speed))
-    return [
-        f"{gpu}: {each} TFLOP/s each, right within a factor of {speed.factor:g}. {speed.source}"
-        for gpu, (each, speed) in kinds.items()
-    ]
-
-
-def _warnings(found: Sequence[Estimate]) -> list[str]:
-    """Each warning once, with the instances that it is about."""
-    names: dict[str, list[str]] = {}
-    for one in found:
-        for warning in one.warnings:
-            names.setdefault(warning, []).append(one.instance.name)
-    return [f"{', '.join(about)}: {warning}." for warning, about in names.items()]

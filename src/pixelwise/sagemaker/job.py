@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -10,12 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pixelwise.api.evaluations import evaluate
-from pixelwise.api.models import look_closely
+from pixelwise.api.training import train_checked
 from pixelwise.bundle import FACTS_FILE, WEIGHTS_FILE, Bundle
 from pixelwise.data.batches import available_cores
 from pixelwise.data.check import CheckReport
 from pixelwise.errors import DataError, ModelError, SettingsError, WeightsUnavailable
 from pixelwise.outputs import made_folder, whole
+from pixelwise.runtime import rank_here
 from pixelwise.sagemaker.channels import Channel
 from pixelwise.sagemaker.hyperparameters import Hyperparameters, sample_count_warning, to_settings
 from pixelwise.sagemaker.job_log import JobLog
@@ -23,7 +23,7 @@ from pixelwise.sagemaker.metrics import NO_TEST_DATA, Line, final_record, schedu
 from pixelwise.sagemaker.models import packed_weights, read_model, weights_file
 from pixelwise.sagemaker.root import Resources, Root
 from pixelwise.settings import Settings
-from pixelwise.training.run import TrainingResult, train_run
+from pixelwise.training.run import TrainingResult
 
 Say = Callable[[Line], None]
 
@@ -31,7 +31,7 @@ _NOT_EXTRA = ("checkpoints", "model", "*.tmp")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class TrainingJob:
     """What every process of a job knows."""
 
     root: Root
@@ -49,7 +49,7 @@ class Job:
         return (self.root.checkpoints if self.root.checkpoints.is_dir() else self.scratch) / "run"
 
 
-def train_job(job: Job, say: Say) -> None:
+def train_job(job: TrainingJob, say: Say) -> None:
     """Train, and leave the model in `<root>/model` and everything else in `<root>/output/data`.
 
     Every process of a job must call this; the first of them writes.
@@ -58,7 +58,7 @@ def train_job(job: Job, say: Say) -> None:
         PixelwiseError: its children say what went wrong; the best model so far is in place.
     """
     started = time.time()
-    is_main = os.environ.get("RANK", "0") == "0"
+    is_main = rank_here() == 0
     report, initial = job.report, _initial(job)
     settings = _settings(job, report, initial, say)
     log = JobLog(job.hyperparameters, settings, host=job.resources.host, publish=_publisher(job), say=say)
@@ -66,7 +66,6 @@ def train_job(job: Job, say: Say) -> None:
     try:
         result = _trained(job, report, settings, initial, log)
         if is_main:
-            look_closely(result, report, device=None)
             say(serializing_line(str(_publish(job, result.bundle))))
     finally:
         if is_main:
@@ -77,17 +76,16 @@ def train_job(job: Job, say: Say) -> None:
         say(final_record(host=job.resources.host, epochs=epochs, start=started, training=training, end=time.time()))
 
 
-def _initial(job: Job) -> Bundle | None:
+def _initial(job: TrainingJob) -> Bundle | None:
     """The model of an earlier job to go on from."""
     if "model" not in job.channels:
         return None
     if job.channels["model"].mode == "Pipe":
         raise SettingsError("Channel 'model' is in Pipe mode. Give it with TrainingInputMode File.")
-    rank = os.environ.get("RANK", "0")
-    return read_model(job.root.data / "model", job.scratch / f"model-{rank}")
+    return read_model(job.root.data / "model", job.scratch / f"model-{rank_here()}")
 
 
-def _settings(job: Job, report: CheckReport, initial: Bundle | None, say: Say) -> Settings:
+def _settings(job: TrainingJob, report: CheckReport, initial: Bundle | None, say: Say) -> Settings:
     """Our settings for the job, and the lines that say what the schedule counts with."""
     hyperparameters, images = job.hyperparameters, len(report.pairs["train"])
     warning = sample_count_warning(hyperparameters, images)
@@ -108,13 +106,15 @@ def _settings(job: Job, report: CheckReport, initial: Bundle | None, say: Say) -
     return settings
 
 
-def _trained(job: Job, report: CheckReport, settings: Settings, initial: Bundle | None, log: JobLog) -> TrainingResult:
+def _trained(
+    job: TrainingJob, report: CheckReport, settings: Settings, initial: Bundle | None, log: JobLog
+) -> TrainingResult:
     folder = job.run_folder
     resumes = (folder / "checkpoints" / "last.pt").is_file()
-    if resumes and (folder / "model" / FACTS_FILE).is_file() and os.environ.get("RANK", "0") == "0":
+    if resumes and (folder / "model" / FACTS_FILE).is_file() and rank_here() == 0:
         _publish(job, folder / "model")  # a job that is stopped again before it gets better has this one
     try:
-        return train_run(report, settings, folder, resume=resumes, is_quiet=True, initial=initial, listener=log)
+        return train_checked(report, settings, folder, resume=resumes, is_quiet=True, initial=initial, listener=log)
     except WeightsUnavailable as error:
         raise ModelError(
             f"{error.found} The image has no {weights_file(settings.backbone)}: build it with that file, or give the "
@@ -127,14 +127,14 @@ def _trained(job: Job, report: CheckReport, settings: Settings, initial: Bundle 
         raise
 
 
-def _publisher(job: Job) -> Callable[[Path], Path]:
+def _publisher(job: TrainingJob) -> Callable[[Path], Path]:
     def publish(bundle: Path) -> Path:
         return _publish(job, bundle)
 
     return publish
 
 
-def _publish(job: Job, bundle: Path) -> Path:
+def _publish(job: TrainingJob, bundle: Path) -> Path:
     """Copy a bundle's files to `<root>/model`, which may be a mount and cannot be replaced as a folder."""
     target = made_folder(job.root.model)
     with whole(target / "hyperparams.json") as file:
@@ -145,14 +145,14 @@ def _publish(job: Job, bundle: Path) -> Path:
     return target / WEIGHTS_FILE
 
 
-def _keep_extras(job: Job) -> None:
+def _keep_extras(job: TrainingJob) -> None:
     """Curves, log, settings and report go to `<root>/output/data`."""
     if job.run_folder.is_dir():
         ignored = shutil.ignore_patterns(*_NOT_EXTRA)
         shutil.copytree(job.run_folder, made_folder(job.root.extras), ignore=ignored, dirs_exist_ok=True)
 
 
-def _test(job: Job, result: TrainingResult, say: Say) -> None:
+def _test(job: TrainingJob, result: TrainingResult, say: Say) -> None:
     """Score the best model on the channel `test`, if it has masks."""
     if "test_annotation" not in job.folders:
         say(Line(NO_TEST_DATA))

@@ -18,7 +18,7 @@ _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Job:
+class LaunchedJob:
     """A training job on one instance, with all its GPUs.
 
     Attributes:
@@ -103,7 +103,7 @@ class Job:
         return next((channel.mode for channel in self.inputs if channel.mode != "File"), "File")
 
 
-def training_request(job: Job) -> dict[str, Any]:
+def training_request(job: LaunchedJob) -> dict[str, Any]:
     """The keyword arguments of boto3's `create_training_job`.
 
     What your account asks for besides (`VpcConfig`, `Tags`, `KmsKeyId`) may be added to this dictionary.
@@ -114,7 +114,7 @@ def training_request(job: Job) -> dict[str, Any]:
     return request
 
 
-def shared_request(job: Job) -> dict[str, Any]:
+def shared_request(job: LaunchedJob) -> dict[str, Any]:
     """What the request of a training job and the definition in a tuning job have in common."""
     stopping = {"MaxRuntimeInSeconds": job.max_run}
     if job.wait_seconds is not None:

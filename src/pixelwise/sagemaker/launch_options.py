@@ -8,7 +8,7 @@ from typing import Any
 
 from pixelwise.errors import SettingsError
 from pixelwise.sagemaker.launch_inputs import Input, channel_inputs, folder_inputs, manifest_inputs, model_input
-from pixelwise.sagemaker.launch_job import Job
+from pixelwise.sagemaker.launch_job import LaunchedJob
 from pixelwise.sagemaker.launch_serving import SERVING_INSTANCE, Model
 from pixelwise.values import parse_duration
 
@@ -63,9 +63,9 @@ def add_sending(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--region", help="such as eu-central-1 (default: of your AWS settings)")
 
 
-def job_of(options: argparse.Namespace, name: str) -> Job:
+def job_of(options: argparse.Namespace, name: str) -> LaunchedJob:
     """The job that the flags of `add_job` describe."""
-    return Job(
+    return LaunchedJob(
         name=name,
         image_uri=options.image_uri,
         role=options.role,

@@ -5,11 +5,11 @@ from typing import Any
 from pixelwise.errors import SettingsError
 from pixelwise.sagemaker.launch_calls import Call, made, source
 from pixelwise.sagemaker.launch_inputs import Input, folder_uri
-from pixelwise.sagemaker.launch_job import CHECKPOINTS, Job
+from pixelwise.sagemaker.launch_job import CHECKPOINTS, LaunchedJob
 from pixelwise.sagemaker.metrics import metric_definitions
 
 
-def estimator_arguments(job: Job) -> dict[str, Any]:
+def estimator_arguments(job: LaunchedJob) -> dict[str, Any]:
     """The keyword arguments of `Estimator`, plain values only; the hyperparameters are texts already."""
     arguments = {
         "image_uri": job.image_uri,
@@ -35,12 +35,12 @@ def estimator_arguments(job: Job) -> dict[str, Any]:
     return arguments
 
 
-def fit_inputs(job: Job) -> dict[str, Call]:
+def fit_inputs(job: LaunchedJob) -> dict[str, Call]:
     """The channels for `Estimator.fit`: a call of `TrainingInput` for each."""
     return {channel.name: _training_input(channel) for channel in job.inputs}
 
 
-def estimator(job: Job, session: Any = None) -> tuple[Any, dict[str, Any]]:
+def estimator(job: LaunchedJob, session: Any = None) -> tuple[Any, dict[str, Any]]:
     """An `Estimator` and the `inputs` for its `fit`.
 
     Args:
@@ -59,7 +59,7 @@ def estimator(job: Job, session: Any = None) -> tuple[Any, dict[str, Any]]:
     return Estimator(**estimator_arguments(job), sagemaker_session=session), inputs
 
 
-def estimator_script(job: Job) -> str:
+def estimator_script(job: LaunchedJob) -> str:
     """A Python program that launches `job` with version 2 of the SDK."""
     return f"""# pip install "sagemaker<3"
 from sagemaker.estimator import Estimator

@@ -5,11 +5,11 @@ from typing import Any
 from pixelwise.errors import SettingsError
 from pixelwise.sagemaker.launch_calls import Call, made, names, source
 from pixelwise.sagemaker.launch_inputs import Input, folder_uri
-from pixelwise.sagemaker.launch_job import CHECKPOINTS, Job
+from pixelwise.sagemaker.launch_job import CHECKPOINTS, LaunchedJob
 from pixelwise.sagemaker.metrics import metric_definitions
 
 
-def trainer_arguments(job: Job) -> dict[str, Any]:
+def trainer_arguments(job: LaunchedJob) -> dict[str, Any]:
     """The keyword arguments of `ModelTrainer`; those that are objects there are calls here.
 
     Size of the disk and longest time are always given: left out, they are 30 GB and one hour there.
@@ -36,19 +36,19 @@ def trainer_metrics() -> list[Call]:
     return [Call("MetricDefinition", {"name": each["Name"], "regex": each["Regex"]}) for each in metric_definitions()]
 
 
-def trainer_checkpoints(job: Job) -> Call | None:
+def trainer_checkpoints(job: LaunchedJob) -> Call | None:
     """The argument of `ModelTrainer.with_checkpoint_config`, or None where no checkpoints are kept in S3."""
     if job.checkpoint_uri is None:
         return None
     return Call("CheckpointConfig", {"s3_uri": job.checkpoint_uri, "local_path": CHECKPOINTS})
 
 
-def train_inputs(job: Job) -> list[Call]:
+def train_inputs(job: LaunchedJob) -> list[Call]:
     """The list for `input_data_config` of `ModelTrainer.train`."""
     return [_channel(channel) for channel in job.inputs]
 
 
-def model_trainer(job: Job, session: Any = None) -> tuple[Any, list[Any]]:
+def model_trainer(job: LaunchedJob, session: Any = None) -> tuple[Any, list[Any]]:
     """A `ModelTrainer` and the `input_data_config` for its `train`.
 
     Args:
@@ -72,7 +72,7 @@ def model_trainer(job: Job, session: Any = None) -> tuple[Any, list[Any]]:
     return trainer, made(train_inputs(job), classes)
 
 
-def trainer_script(job: Job) -> str:
+def trainer_script(job: LaunchedJob) -> str:
     """A Python program that launches `job` with version 3 of the SDK, which adds the time to its name."""
     checkpoints, arguments = trainer_checkpoints(job), trainer_arguments(job)
     objects = [arguments, trainer_metrics(), train_inputs(job), [] if checkpoints is None else checkpoints]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pixelwise.errors import SettingsError
 from pixelwise.sagemaker.hyperparameter_table import PUBLISHED
 from pixelwise.sagemaker.hyperparameters import parse
-from pixelwise.sagemaker.launch_job import Job, require_name, require_positive, shared_request
+from pixelwise.sagemaker.launch_job import LaunchedJob, require_name, require_positive, shared_request
 from pixelwise.values import unknown_name
 
 OBJECTIVES = ("validation:mIOU", "validation:pixel_accuracy")
@@ -41,7 +41,7 @@ RANGES: dict[str, Range] = {
 
 
 def tuning_request(
-    job: Job,
+    job: LaunchedJob,
     *,
     ranges: Mapping[str, Range] = RANGES,
     objective: str = OBJECTIVES[0],
@@ -119,7 +119,7 @@ def _parameter_ranges(ranges: Mapping[str, Range]) -> dict[str, list[dict[str, A
     return found
 
 
-def _require_search(job: Job, ranges: Mapping[str, Range], objective: str) -> None:
+def _require_search(job: LaunchedJob, ranges: Mapping[str, Range], objective: str) -> None:
     if job.checkpoints is not None:
         raise SettingsError(f"checkpoints: {job.checkpoints}, but the jobs of a tuning keep none. Leave it out.")
     if objective not in OBJECTIVES:

@@ -35,7 +35,7 @@ _OPTIONS: dict[str, Any] = {
 _UNLIMITED_BYTES = 1024 * MEBIBYTE
 
 
-def run_server(
+def serve(
     model_path: Path | str,
     *,
     host: str = "127.0.0.1",

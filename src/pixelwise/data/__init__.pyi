@@ -1,0 +1,1 @@
+from .synthetic import draw_dataset as draw_dataset
