@@ -2,7 +2,8 @@
 
 PixelwiseError
 ├── SettingsError       a setting or the command line is at fault          exit code 2
-│   └── MissingExtra    an optional package is not installed               exit code 2
+│   ├── MissingExtra    an optional package is not installed               exit code 2
+│   └── Unwritable      an output cannot be written                        exit code 2
 ├── DataError           images, masks or labels are at fault               exit code 1
 ├── ModelError          a bundle, a checkpoint or a weights file is at fault   exit code 1
 │   └── WeightsUnavailable   published weights could not be fetched        exit code 1
@@ -31,6 +32,10 @@ class MissingExtra(SettingsError):
 
     def __init__(self, extra: str, feature: str) -> None:
         super().__init__(f'{feature} needs an extra: pip install "pixelwise[{extra}]".')
+
+
+class Unwritable(SettingsError):
+    """An output cannot be written: no room, no permission, or something else of its name."""
 
 
 class DataError(PixelwiseError):

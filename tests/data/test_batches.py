@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from pixelwise.data import batches
-from pixelwise.data.batches import EvaluationBatches, TrainingBatches, centre_crop, in_order
+from pixelwise.data.batches import EvaluationBatches, TrainingBatches, centre_crop
 from pixelwise.data.pairs import Pair, find_pairs
 from pixelwise.data.reading import read_sample
 from pixelwise.errors import DataError, SettingsError
@@ -169,27 +169,6 @@ def test_stopping_early_ends_the_threads(pairs):
     assert data_threads()
     loaded.close()
     assert data_threads() == []
-
-
-def test_work_goes_ahead_by_a_bounded_number_of_items():
-    begun = []
-    results = in_order(lambda item: begun.append(item) or item, iter(range(100)), workers=2, ahead=6)
-    assert next(results) == 0
-    results.close()
-    assert len(begun) <= 6
-
-
-def test_results_keep_the_order_of_their_items():
-    waits = threading.Event()
-
-    def first_is_slow(item):
-        if item == 0:
-            waits.wait(5)
-        else:
-            waits.set()
-        return item
-
-    assert list(in_order(first_is_slow, range(20), workers=3, ahead=8)) == list(range(20))
 
 
 def evaluated(loaded):

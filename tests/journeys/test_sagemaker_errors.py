@@ -163,7 +163,7 @@ def test_a_machine_without_enough_memory(root, run, monkeypatch):
     def train_run(*_arguments, **_options):
         raise OutOfMemory("Out of memory with a single image per piece.")
 
-    monkeypatch.setattr(job_module, "train_run", train_run)
+    monkeypatch.setattr(job_module, "train_checked", train_run)
     failure = failed(run, root)
     assert failure.startswith(
         "Customer Error: Out of Memory. Please use a larger instance type or reduce batch size. For additional "
@@ -175,7 +175,7 @@ def test_a_fault_of_ours_is_an_algorithm_error_whose_traceback_is_in_the_log_alo
     def train_run(*_arguments, **_options):
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr(job_module, "train_run", train_run)
+    monkeypatch.setattr(job_module, "train_checked", train_run)
     code, out, _err = run("sagemaker", "train", "--root", root)
     assert code == 1
     assert "Traceback" in out
@@ -188,7 +188,7 @@ def test_a_full_disk_is_a_platform_error(root, run, monkeypatch):
     def train_run(*_arguments, **_options):
         raise OSError(28, "No space left on device", "/opt/ml/model/model.safetensors")
 
-    monkeypatch.setattr(job_module, "train_run", train_run)
+    monkeypatch.setattr(job_module, "train_checked", train_run)
     failure = failed(run, root, code=3)
     assert failure.startswith("Platform Error: /opt/ml/model/model.safetensors: No space left on device")
 

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.errors import SettingsError
 from pixelwise.report.page import (
     Html,
     Section,
@@ -18,7 +17,6 @@ from pixelwise.report.page import (
     picture,
     prose,
     table,
-    write_page,
 )
 
 
@@ -101,21 +99,3 @@ def test_a_folded_part_needs_no_script(read):
     found = read(folded("More", "content", is_open=True, name="more"))
     assert found.all("details") == [{"id": "more", "open": None}]
     assert len(found.all("summary")) == 1
-
-
-def test_a_page_is_written_whole_and_nothing_beside_it(tmp_path):
-    write_page(tmp_path / "new" / "index.html", "first")
-    write_page(tmp_path / "new" / "index.html", "second")
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["index.html"]
-    assert (tmp_path / "new" / "index.html").read_text() == "second"
-
-
-def test_file_names_that_are_no_text_can_be_written(tmp_path):
-    write_page(tmp_path / "index.html", "bad \udcff name")
-    assert (tmp_path / "index.html").read_text(encoding="utf-8") == "bad \\udcff name"
-
-
-def test_a_page_that_cannot_be_written_says_so(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(SettingsError, match=r"index\.html: cannot be written .* give another output"):
-        write_page(tmp_path / "file" / "index.html", "content")

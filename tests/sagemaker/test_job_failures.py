@@ -13,6 +13,7 @@ from pixelwise.errors import (
     OutOfMemory,
     SettingsError,
     TrainingError,
+    Unwritable,
 )
 from pixelwise.sagemaker.failures import failure_of, report_failure
 
@@ -79,6 +80,7 @@ def test_a_fault_of_the_machine_is_a_platform_error_with_code_3_that_names_the_f
     code, text, lines = reported(raised(OSError(28, "No space left on device", "/opt/ml/model/model.json")))
     assert code == 3
     assert text.startswith("Platform Error: /opt/ml/model/model.json: No space left on device. Check the volume's size")
+    assert failure_of(Unwritable("model.json: cannot be written (No space left on device).")).code == 3
     assert [line.text for line in lines] == [text]
 
 

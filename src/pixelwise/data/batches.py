@@ -1,13 +1,10 @@
 """Order, sharding and preparation ahead: pairs -> Batch, exactly determined by (seed, epoch, position)."""
 
-import itertools
 import os
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +18,7 @@ from pixelwise.data.reading import Sample, read_pair, to_sample
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.settings import Settings
+from pixelwise.workers import in_order, num_threads
 
 BATCHES_AHEAD = 3
 
@@ -30,9 +28,6 @@ _CONTAINER_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class Batch(NamedTuple):
@@ -170,42 +165,6 @@ def centre_crop(image: Image.Image, side: int, resample: Image.Resampling) -> Im
     width, height = (side if length == short else int(length * side / short) for length in image.size)
     left, top = round((width - side) / 2), round((height - side) / 2)
     return image.resize((width, height), resample).crop((left, top, left + side, top + side))
-
-
-def in_order(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, ahead: int
-) -> Generator[Result, None, None]:
-    """Results of `function` in the order of `items`, computed by threads, at most `ahead` before their turn.
-
-    What `function` raises is raised here at its turn. Closing the iterator waits for running threads.
-    """
-    if workers == 0:
-        yield from map(function, items)
-        return
-    remaining = iter(items)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="pixelwise-data")
-    try:
-        waiting: deque[Future[Result]] = deque()
-        while True:
-            more = itertools.islice(remaining, max(1, ahead) - len(waiting))
-            waiting.extend(pool.submit(function, item) for item in more)
-            if not waiting:
-                return
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def num_threads(num_workers: int | None) -> int:
-    """The setting `num_workers` resolved: one per core, at most 16."""
-    return min(16, available_cores()) if num_workers is None else num_workers
-
-
-def available_cores() -> int:
-    """Cores this process may use, which in a container are fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class _Slot(NamedTuple):

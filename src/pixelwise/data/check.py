@@ -1,10 +1,6 @@
 """Look at every file before any training: all faults and the facts of a dataset in one report."""
 
-import os
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -15,15 +11,14 @@ from pixelwise.data.check_pair import Look, look_at
 from pixelwise.data.check_report import CheckReport, SplitFacts
 from pixelwise.data.check_split import Tally, shared_pictures
 from pixelwise.data.findings import Finding
-from pixelwise.data.pairs import Dataset, Pairs, find_pairs
+from pixelwise.data.pairs import Dataset, Pair, Pairs, find_pairs
+from pixelwise.workers import in_order
 
 __all__ = ["CheckReport", "SplitFacts", "check_dataset"]
 
 MEASURED = (32, 256)
 """Regions and pixel values are measured on an eighth of a split's pairs, a fixed random choice of so many at least and
 at most: a look at those takes three times as long."""
-
-_AHEAD_PER_WORKER = 4
 
 
 def check_dataset(
@@ -49,15 +44,13 @@ def check_dataset(
     given = given_labels(pairs, num_classes=num_classes, classes_file=classes_file or dataset.classes_file)
     findings += given.findings
     tallies = {name: Tally(dataset.splits[name], pairs[name]) for name in pairs}
-    # Decoding releases the interpreter lock: threads do, and Pillow's histogram counts a mask in no time.
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        done, total = 0, sum(map(len, pairs.values()))
-        for name, tally in tallies.items():
-            for look in _looks(pool, pairs[name], given, crop_size):
-                tally.add(look)
-                done += 1
-                if progress is not None:
-                    progress(done, total)
+    done, total = 0, sum(map(len, pairs.values()))
+    for name, tally in tallies.items():
+        for look in _looks(pairs[name], given, crop_size, workers):
+            tally.add(look)
+            done += 1
+            if progress is not None:
+                progress(done, total)
     return _report(tallies, findings, given)
 
 
@@ -73,18 +66,16 @@ def _report(tallies: dict[str, Tally], findings: list[Finding], given: GivenLabe
     return CheckReport(tuple(findings), labels, labels_from, facts)
 
 
-def _looks(pool: ThreadPoolExecutor, pairs: Pairs, given: GivenLabels, crop_size: int | None) -> Iterator[Look]:
-    """A look at every pair, in order; few are under way at a time, so that memory stays flat."""
-    look = partial(look_at, num_classes=given.num_classes, crop_size=crop_size)
+def _looks(pairs: Pairs, given: GivenLabels, crop_size: int | None, workers: int | None) -> Iterator[Look]:
+    """A look at every pair, in order."""
     closely = _chosen(len(pairs))
-    ahead = _AHEAD_PER_WORKER * (os.cpu_count() or 1)
-    under_way: deque[Future[Look]] = deque()
-    for i, pair in enumerate(pairs):
-        under_way.append(pool.submit(look, pair, closely=i in closely))
-        if len(under_way) >= ahead:
-            yield under_way.popleft().result()
-    while under_way:
-        yield under_way.popleft().result()
+
+    def look(numbered: tuple[int, Pair]) -> Look:
+        i, pair = numbered
+        return look_at(pair, num_classes=given.num_classes, crop_size=crop_size, closely=i in closely)
+
+    # Decoding releases the interpreter lock: threads do, and Pillow's histogram counts a mask in no time.
+    yield from in_order(look, enumerate(pairs), workers=workers)
 
 
 def _chosen(count: int) -> set[int]:

@@ -4,11 +4,10 @@ import functools
 import json
 import os
 import shutil
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
 from pixelwise.data.check_report import CheckReport
 from pixelwise.data.findings import Finding
@@ -19,10 +18,11 @@ from pixelwise.data.repair_report import CHANGES, RepairReport
 from pixelwise.data.repair_survey import Survey
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, LabelTable
+from pixelwise.outputs import whole, write_text
+from pixelwise.workers import in_order
 
 __all__ = ["RepairReport", "repair"]
 
-_AHEAD_PER_WORKER = 4
 _NOT_PAIRED = {
     "empty-channel",
     "image-without-mask",
@@ -35,9 +35,6 @@ _NOT_PAIRED = {
 }
 
 _SMOOTHED = "mask-smoothed"
-
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 
 def repair(
@@ -98,19 +95,12 @@ class _Repair:
     def run(self, progress: Callable[[int, int], None] | None) -> RepairReport:
         """Everything; the log grows while pairs are written and gets its name at the end."""
         advance = _counter(progress, 2 * sum(map(len, self.pairs.values())))
-        log_path = self.output / f".{CHANGES}.{os.getpid()}.tmp"
-        try:
-            with ThreadPoolExecutor(os.cpu_count()) as pool, log_path.open("w", encoding="utf-8") as log:
-                plan = make_plan(self._survey(pool, advance), self.pairs, self.table, given=self.given)
-                self._note(log, self.dataset_changes)
-                for split in self.pairs:
-                    self._write_split(pool, split, plan, log, advance)
-            os.replace(log_path, self.output / CHANGES)
-        finally:
-            log_path.unlink(missing_ok=True)
-        temporary = log_path.with_name(f".classes.json.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(plan.labels.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(temporary, self.output / "classes.json")
+        with whole(self.output / CHANGES) as temporary, temporary.open("w", encoding="utf-8") as log:
+            plan = make_plan(self._survey(advance), self.pairs, self.table, given=self.given)
+            self._note(log, self.dataset_changes)
+            for split in self.pairs:
+                self._write_split(split, plan, log, advance)
+        write_text(self.output / "classes.json", json.dumps(plan.labels.to_json(), indent=1, ensure_ascii=False) + "\n")
         left_out = tuple(dict.fromkeys(self.left_out))
         changes = {code: count for code, count in sorted(self.changes.items()) if count}
         notes = plan.notes
@@ -129,14 +119,14 @@ class _Repair:
                 self.dataset_changes.append(Change(path, self.output / "classes.json", "classes-file", text))
         return next((pairs.labels for pairs in self.pairs.values() if pairs.labels is not None), None)
 
-    def _survey(self, pool: ThreadPoolExecutor, advance: Callable[[], None]) -> Survey:
+    def _survey(self, advance: Callable[[], None]) -> Survey:
         """What the masks hold that will be written."""
         survey = Survey()
         for split, pairs in self.pairs.items():
             label_map = self.dataset.splits[split].label_map
             if label_map is not None:
                 survey.add_map(label_map.resolved(self.num_classes))
-            for examined in _in_order(pool, self._examine, _tasks(self.dataset.splits[split], pairs, self.output)):
+            for examined in in_order(self._examine, _tasks(self.dataset.splits[split], pairs, self.output)):
                 if examined is not None and examined.raw is not None:
                     survey.add(split, examined.raw)
                 advance()
@@ -148,14 +138,12 @@ class _Repair:
         except LeftOut:
             return None  # comes up again when it would be written
 
-    def _write_split(
-        self, pool: ThreadPoolExecutor, name: str, plan: Plan, log: IO[str], advance: Callable[[], None]
-    ) -> None:
+    def _write_split(self, name: str, plan: Plan, log: IO[str], advance: Callable[[], None]) -> None:
         """Write the pairs of a split; all of them are withdrawn if together they would be at fault."""
         split = self.dataset.splits[name]
         begin, changes_before, ids = log.tell(), self.changes.copy(), set[int]()
         write = functools.partial(repair_pair, plan=plan, known=self.known, num_classes=self.num_classes)
-        for outcome in _in_order(pool, write, _tasks(split, self.pairs[name], self.output)):
+        for outcome in in_order(write, _tasks(split, self.pairs[name], self.output)):
             self._take(name, outcome, log)
             ids |= outcome.ids
             advance()
@@ -231,19 +219,6 @@ def _fault_of_all(split: Split, ids: set[int], labels: LabelTable) -> Finding | 
         remedy = f"Save the object as 1 if {IGNORE} draws it."
         return Finding(split.truth, found, "masks of the ids 0 and 1", remedy, "mask-0-255")
     return None
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, function: Callable[[_Item], _Result], items: Iterable[_Item]
-) -> Iterator[_Result]:
-    """`function` of every item, in order; few are under way at a time, so that memory stays flat."""
-    under_way: deque[Future[_Result]] = deque()
-    for item in items:
-        under_way.append(pool.submit(function, item))
-        if len(under_way) >= _AHEAD_PER_WORKER * (os.cpu_count() or 1):
-            yield under_way.popleft().result()
-    while under_way:
-        yield under_way.popleft().result()
 
 
 def _counter(progress: Callable[[int, int], None] | None, total: int) -> Callable[[], None]:

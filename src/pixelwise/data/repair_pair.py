@@ -1,8 +1,6 @@
 """Repair one image and its mask: look at them, convert what has to be, and write both or neither."""
 
-import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +17,7 @@ from pixelwise.data.repair_plan import Plan
 from pixelwise.data.repair_report import LABEL_MAP, ORIENTATION, RENAMED, became, source_text
 from pixelwise.data.smoothing import is_smoothed
 from pixelwise.labels import IGNORE, SourceValue
+from pixelwise.outputs import whole
 
 _SPOILED = {"empty-file", "truncated-file", "unreadable-file", "decompression-bomb", "mask-smoothed"}
 _CONVERTED = {
@@ -234,16 +233,9 @@ def _text(raw: RawMask, value: SourceValue, reading: str) -> str:
 
 
 def _place(path: Path, content: Path | Image.Image) -> None:
-    """Copy a file or save a PNG so that it is complete or not there at all."""
-    write: Callable[[Path], object]
-    if isinstance(content, Path):
-        write = lambda temporary: shutil.copyfile(content, temporary)  # noqa: E731
-    else:
-        write = lambda temporary: content.save(temporary, format="PNG")  # noqa: E731
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Copy a file or save a PNG."""
+    with whole(path) as temporary:
+        if isinstance(content, Path):
+            shutil.copyfile(content, temporary)
+        else:
+            content.save(temporary, format="PNG")

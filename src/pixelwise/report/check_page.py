@@ -11,6 +11,7 @@ from pixelwise.data.facts_text import FactSheet
 from pixelwise.data.findings import CODES, Finding
 from pixelwise.data.pairs import IMAGE_SUFFIXES, Pair
 from pixelwise.labels import IGNORE, LabelTable
+from pixelwise.outputs import write_text
 from pixelwise.report.drawing import UNKNOWN_COLORS, Drawing, File, drawings
 from pixelwise.report.facts import class_name, facts_sections
 from pixelwise.report.page import (
@@ -25,7 +26,6 @@ from pixelwise.report.page import (
     picture,
     prose,
     swatch,
-    write_page,
 )
 
 DRAWN_PER_CODE = 12
@@ -50,7 +50,7 @@ def write_check(report: CheckReport, sheet: FactSheet, folder: Path) -> None:
         SettingsError: one of them cannot be written.
     """
     write_check_page(report, folder)
-    write_page(folder / "check.json", json.dumps(checked_json(report, sheet), indent=2) + "\n")
+    write_text(folder / "check.json", json.dumps(checked_json(report, sheet), indent=2) + "\n")
 
 
 def checked_json(report: CheckReport, sheet: FactSheet) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def write_check_page(report: CheckReport, folder: Path) -> Path:
         SettingsError: the page cannot be written.
     """
     path = folder / "index.html"
-    write_page(path, check_page(report))
+    write_text(path, check_page(report))
     return path
 
 

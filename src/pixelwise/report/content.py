@@ -15,7 +15,7 @@ from PIL import Image
 
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
-from pixelwise.outputs import whole
+from pixelwise.outputs import write_text
 
 CONTENT_FILE = "content.json"
 
@@ -72,8 +72,7 @@ class ReportContent:
         }
         path = folder / CONTENT_FILE
         text = json.dumps(content, allow_nan=False) + "\n"
-        with whole(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(path, text)
         return path
 
     @classmethod

@@ -9,12 +9,9 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
-from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
-
-from pixelwise.outputs import whole
 
 _MANY_COLORS = 512
 _JPEG_QUALITY = 82
@@ -132,18 +129,6 @@ def filter_box(label: str, selector: str) -> Html:
         f'<p class="filter" data-filter="{escape(selector)}" hidden><label>{escape(label)} '
         '<input type="search" autocomplete="off"></label> <output></output></p>'
     )
-
-
-def write_page(path: Path, document: str) -> None:
-    """Write a page that is complete or not there at all; folders on the way are made.
-
-    Raises:
-        SettingsError: the path cannot be written.
-    """
-    # File names that are no valid text come as lone surrogates, which UTF-8 cannot hold.
-    content = document.encode("utf-8", "backslashreplace")
-    with whole(path) as temporary:
-        temporary.write_bytes(content)
 
 
 def _side(column: int, texts: int) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from pixelwise.outputs import write_text
 from pixelwise.report.confusion_section import confusion_section
 from pixelwise.report.content import ReportContent
 from pixelwise.report.data_sections import balance_section, facts_section, format_section
@@ -12,7 +13,7 @@ from pixelwise.report.diagnosis import Diagnosis, diagnose
 from pixelwise.report.failure_sections import failures_section, images_section, listed_images, masks_section
 from pixelwise.report.learning_section import learning_section
 from pixelwise.report.numbers import interval_of, interval_text, number, score_text
-from pixelwise.report.page import Html, Section, html, joined, page, write_page
+from pixelwise.report.page import Html, Section, html, joined, page
 from pixelwise.report.quality_sections import quality_sections
 from pixelwise.report.run_sections import provenance_section, settings_section
 from pixelwise.report.score_sections import classes_section, definitions_section, headline_section
@@ -29,7 +30,7 @@ def write_report(content: ReportContent, folder: Path) -> Path:
     """
     content.save(folder)
     path = folder / PAGE_FILE
-    write_page(path, run_page(content))
+    write_text(path, run_page(content))
     return path
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from pixelwise.errors import Interrupted, OutOfMemory, PixelwiseError
+from pixelwise.errors import Interrupted, OutOfMemory, PixelwiseError, Unwritable
 from pixelwise.sagemaker.metrics import Line
 
 ALGORITHM, CUSTOMER, PLATFORM = 1, 2, 3
@@ -19,6 +19,9 @@ OUT_OF_MEMORY = (
     "Out of Memory. Please use a larger instance type or reduce batch size. For additional hyper-parameters that may "
     "have an effect on memory usage, please check the algorithm documentation."
 )
+
+
+_CHECK_VOLUME = "Check the volume's size (VolumeSizeInGB) and that the channels may be read."
 
 
 class Failure(NamedTuple):
@@ -36,12 +39,13 @@ def failure_of(error: BaseException) -> Failure:
         case _ if _is_out_of_memory(error):
             detail = f" ({error})" if str(error) else ""
             return Failure(CUSTOMER, f"Customer Error: {OUT_OF_MEMORY}{detail}")
+        case Unwritable():
+            return Failure(PLATFORM, f"Platform Error: {error} {_CHECK_VOLUME}")
         case PixelwiseError():
             return Failure(CUSTOMER, f"Customer Error: {error}")
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
-            advice = "Check the volume's size (VolumeSizeInGB) and that the channels may be read."
-            return Failure(PLATFORM, f"Platform Error: {where}{error.strerror or error}. {advice}")
+            return Failure(PLATFORM, f"Platform Error: {where}{error.strerror or error}. {_CHECK_VOLUME}")
         case _:
             place = traceback.extract_tb(error.__traceback__)[-1:]
             where = f" at {Path(place[0].filename).name}:{place[0].lineno}" if place else ""

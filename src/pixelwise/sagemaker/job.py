@@ -11,10 +11,9 @@ from pathlib import Path
 from pixelwise.api.evaluations import evaluate
 from pixelwise.api.training import train_checked
 from pixelwise.bundle import FACTS_FILE, WEIGHTS_FILE, Bundle
-from pixelwise.data.batches import available_cores
 from pixelwise.data.check import CheckReport
 from pixelwise.errors import DataError, ModelError, SettingsError, WeightsUnavailable
-from pixelwise.outputs import made_folder, whole
+from pixelwise.outputs import made_folder, whole, write_text
 from pixelwise.runtime import rank_here
 from pixelwise.sagemaker.channels import Channel
 from pixelwise.sagemaker.hyperparameters import Hyperparameters, sample_count_warning, to_settings
@@ -24,6 +23,7 @@ from pixelwise.sagemaker.models import packed_weights, read_model, weights_file
 from pixelwise.sagemaker.root import Resources, Root
 from pixelwise.settings import Settings
 from pixelwise.training.run import TrainingResult
+from pixelwise.workers import available_cores
 
 Say = Callable[[Line], None]
 
@@ -137,8 +137,7 @@ def _publisher(job: TrainingJob) -> Callable[[Path], Path]:
 def _publish(job: TrainingJob, bundle: Path) -> Path:
     """Copy a bundle's files to `<root>/model`, which may be a mount and cannot be replaced as a folder."""
     target = made_folder(job.root.model)
-    with whole(target / "hyperparams.json") as file:
-        file.write_text(json.dumps(job.hyperparameters.to_texts(), indent=2) + "\n", encoding="utf-8")
+    write_text(target / "hyperparams.json", json.dumps(job.hyperparameters.to_texts(), indent=2) + "\n")
     with whole(target / WEIGHTS_FILE) as weights, whole(target / FACTS_FILE) as facts:
         shutil.copyfile(bundle / WEIGHTS_FILE, weights)
         shutil.copyfile(bundle / FACTS_FILE, facts)

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pixelwise.data.batches import available_cores
 from pixelwise.errors import Interrupted, TrainingError
 from pixelwise.sagemaker.metrics import Line
 from pixelwise.sagemaker.root import Resources
+from pixelwise.workers import available_cores
 
 PORT = 7777
 """Where the hosts of a job meet; the platform opens all ports between them."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
-from pixelwise.outputs import whole
+from pixelwise.outputs import write_text
 from pixelwise.scoring.bootstrap import Interval, Intervals, intervals
 from pixelwise.scoring.definitions import other_definitions
 from pixelwise.scoring.image_counts import ImageCounts
@@ -131,8 +131,7 @@ def write_examination(examination: Examination, folder: Path) -> None:
     contents = {IMAGES_FILE: examination.images_json(), SCORES_FILE: examination.to_json()}
     for name, content in contents.items():
         text = json.dumps(content, indent=2 if name == SCORES_FILE else None, allow_nan=False) + "\n"
-        with whole(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(folder / name, text)
 
 
 def read_counts(path: Path) -> tuple[ImageCounts, LabelTable]:

@@ -1,8 +1,6 @@
 """Score one folder of masks against another, from any tool; no model and no PyTorch is needed."""
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +15,7 @@ from pixelwise.scoring.confusion import ConfusionMatrix, joint_counts
 from pixelwise.scoring.examination import Examination
 from pixelwise.scoring.image_counts import ImageCounts
 from pixelwise.scoring.metrics import Scores
+from pixelwise.workers import in_order
 
 _FAULTS_SHOWN = 20
 
@@ -27,7 +26,6 @@ def score_folders(
     *,
     num_classes: int | None = None,
     classes_file: Path | None = None,
-    workers: int | None = None,
 ) -> Examination:
     """Score a folder of masks from any tool against the truth; files are paired by name without suffix.
 
@@ -39,7 +37,7 @@ def score_folders(
     """
     labels = _labels(num_classes, classes_file)
     pairs = _mask_pairs(truth, predicted)
-    counted = _count_all(pairs, labels, workers or min(16, os.cpu_count() or 1))
+    counted = _count_all(pairs, labels)
     if labels is None:
         largest = max((pair.largest for pair in counted), default=0)
         labels = LabelTable.numbered(max(2, largest + 1))
@@ -104,7 +102,7 @@ class _Counted(NamedTuple):
         return int(self.class_ids.max(initial=0))
 
 
-def _count_all(pairs: Mapping[str, tuple[Path, Path]], labels: LabelTable | None, workers: int) -> list[_Counted]:
+def _count_all(pairs: Mapping[str, tuple[Path, Path]], labels: LabelTable | None) -> list[_Counted]:
     """Every pair, in order; threads decode, and of each pair only its own classes are kept."""
     faults: dict[str, str] = {}
 
@@ -117,8 +115,7 @@ def _count_all(pairs: Mapping[str, tuple[Path, Path]], labels: LabelTable | None
         class_ids = np.flatnonzero(counts.any(axis=0) | counts.any(axis=1))
         return _Counted(name, class_ids, counts[np.ix_(class_ids, class_ids)])
 
-    with ThreadPoolExecutor(workers) as pool:
-        counted = [each for each in pool.map(count, pairs) if each is not None]
+    counted = [each for each in in_order(count, pairs) if each is not None]
     _refuse([faults[name] for name in sorted(faults)])
     return counted
 

@@ -1,10 +1,10 @@
 """Limits: what an endpoint takes before it refuses."""
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
 from pixelwise.errors import SettingsError
+from pixelwise.workers import available_cores
 
 MEBIBYTE = 1 << 20
 
@@ -41,7 +41,7 @@ class Limits:
     def execution_parameters(self) -> dict[str, Any]:
         """How a batch transform should call the endpoint."""
         mebibytes = max(1, self.max_bytes // MEBIBYTE)
-        at_once = min(os.cpu_count() or 1, self.max_requests, _TRANSFORM_MEBIBYTES // mebibytes)
+        at_once = min(available_cores(), self.max_requests, _TRANSFORM_MEBIBYTES // mebibytes)
         return {
             "MaxConcurrentTransforms": max(1, at_once),
             "BatchStrategy": "MULTI_RECORD",

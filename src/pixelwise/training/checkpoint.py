@@ -1,6 +1,5 @@
 """Checkpoints: all that an interrupted run needs to go on to the very same weights."""
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from pixelwise.errors import ModelError, SettingsError
+from pixelwise.outputs import whole
 from pixelwise.settings import Settings
 
 FORMAT = 1
@@ -68,17 +68,11 @@ class Checkpoints:
             parts: name -> state dict of the model, the optimizer and the averaged model.
             is_best: whether these are the weights with the best score so far.
         """
-        self.last.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.last.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            torch.save({**self._identity, "state": asdict(state), "parts": dict(parts)}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        if is_best:
-            copy = self.best.with_suffix(".tmp")
-            shutil.copyfile(temporary, copy)
-            os.replace(copy, self.best)
-        os.replace(temporary, self.last)
+        with whole(self.last) as temporary:
+            torch.save({**self._identity, "state": asdict(state), "parts": dict(parts)}, temporary)
+            if is_best:
+                with whole(self.best) as copy:
+                    shutil.copyfile(temporary, copy)
 
     def load(self, device: torch.device) -> tuple[TrainingState, dict[str, Any]]:
         """The state and the parts of `last.pt`.

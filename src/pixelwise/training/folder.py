@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pixelwise.data.pairs import Pair
 from pixelwise.errors import ModelError, SettingsError
+from pixelwise.outputs import write_text
 from pixelwise.runtime import Runtime
 from pixelwise.settings import Settings
 
@@ -63,11 +63,5 @@ def read_run_settings(folder: Path) -> dict[str, Any]:
 def create_folder(folder: Path, settings: Settings, runtime: Runtime) -> None:
     """Make the folder of a run in process 0, with settings.json; the others wait for it."""
     if runtime.is_main:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            temporary = folder / "settings.json.tmp"
-            temporary.write_text(json.dumps(settings.to_json(), indent=2) + "\n", encoding="utf-8")
-            os.replace(temporary, folder / "settings.json")
-        except OSError as error:
-            raise SettingsError(f"{folder}: cannot be written ({error.strerror}). Give another --output.") from None
+        write_text(folder / "settings.json", json.dumps(settings.to_json(), indent=2) + "\n")
     runtime.barrier()

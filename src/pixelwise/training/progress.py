@@ -1,7 +1,6 @@
 """What a run says: a bar on a terminal, lines in a log, metrics.jsonl and TensorBoard for programs."""
 
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from pixelwise.outputs import write_text
 from pixelwise.settings import Settings
 
 
@@ -110,9 +110,7 @@ class RunLog(Observer):
         """Say the epoch's line and rewrite metrics.jsonl, which thus never holds half a line."""
         self._listener.on_epoch(row, rows)
         self._print(f"epoch {row['epoch']}{self._epochs}  {epoch_text(row)}")
-        temporary = self._folder / "metrics.jsonl.tmp"
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in rows), encoding="utf-8")
-        os.replace(temporary, self._folder / "metrics.jsonl")
+        write_text(self._folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in rows))
         for name, value in row.items():
             if name != "epoch" and value is not None:
                 self._board.add_scalar(name, value, row["epoch"])

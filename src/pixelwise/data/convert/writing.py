@@ -2,11 +2,8 @@
 
 import hashlib
 import json
-import os
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -22,9 +19,11 @@ from pixelwise.data.convert.source import Source, open_source
 from pixelwise.data.convert.splitting import Unit, divide
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.pairs import SPLITS
-from pixelwise.errors import DataError, Interrupted, SettingsError
+from pixelwise.errors import DataError, Interrupted, SettingsError, Unwritable
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
+from pixelwise.outputs import whole
 from pixelwise.values import unknown_name
+from pixelwise.workers import available_cores, in_order
 
 _MAX_WORKERS = 8
 
@@ -134,32 +133,25 @@ def _stage(
     """Write every item that the journal lacks and note it there; what could not be converted is returned."""
     findings = []
     missing = [place for place in items if place not in journal.done]
-    before = len(items) - len(missing)
+
+    def outcome(place: str) -> Done | Finding:
+        try:
+            return write(place, items[place])
+        except FileFault as error:
+            return error.finding
+
+    outcomes = in_order(outcome, missing, workers=min(_MAX_WORKERS, available_cores()))
     try:
-        with ThreadPoolExecutor(min(_MAX_WORKERS, os.cpu_count() or 1)) as pool:
-            outcomes = _in_order(pool, lambda place: write(place, items[place]), missing)
-            for count, (place, outcome) in enumerate(outcomes, before + 1):
-                try:
-                    journal.add(place, outcome.result())
-                except FileFault as error:
-                    findings.append(error.finding)
-                if progress is not None:
-                    progress(count, len(items))
+        for count, (place, found) in enumerate(zip(missing, outcomes, strict=True), len(items) - len(missing) + 1):
+            if isinstance(found, Finding):
+                findings.append(found)
+            else:
+                journal.add(place, found)
+            if progress is not None:
+                progress(count, len(items))
     except KeyboardInterrupt:
         raise Interrupted(f"{len(journal.done)} of {len(items)} images done. Run it again to continue.") from None
     return findings
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, work: Callable[[str], Done], places: Iterable[str]
-) -> Iterator[tuple[str, Future[Done]]]:
-    """Each place with its outcome, a few ahead of the caller: memory does not grow with the number of items."""
-    waiting: deque[tuple[str, Future[Done]]] = deque()
-    for place in places:
-        waiting.append((place, pool.submit(work, place)))
-        if len(waiting) >= 4 * _MAX_WORKERS:
-            yield waiting.popleft()
-    yield from waiting
 
 
 def _written(place: str, item: Item, *, source: Source, labels: LabelTable, dataset: Path) -> Done:
@@ -169,8 +161,8 @@ def _written(place: str, item: Item, *, source: Source, labels: LabelTable, data
     try:
         _write(image, copy.image)
         _write(mask, copy.mask)
-    except OSError as error:
-        raise DataError(f"{dataset}: cannot be written ({error}). Make room, then run it again to continue.") from None
+    except Unwritable as error:
+        raise Unwritable(f"{error} Then run it again to continue.") from None
     return Done(copy.suffix, copy.pixels)
 
 
@@ -180,10 +172,8 @@ def _staged(dataset: Path, place: str, suffix: str) -> tuple[Path, Path]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.part")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+    with whole(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def _classes(done: Done) -> frozenset[int]:
