@@ -31,6 +31,7 @@ lint: .venv/dev-installed ## style, types and the import ladder
 	$(BIN)/lint-imports
 
 docs: .venv/dev-installed ## the documentation as a site, into build/docs
+	$(BIN)/python docs/write_settings.py
 	$(BIN)/sphinx-build -W --keep-going -b html docs build/docs
 
 bench: .venv/dev-installed ## speed against peers; with DATASET=FOLDER also the data path and accuracy

@@ -1,9 +1,11 @@
 """The command line is frozen: adding or renaming a flag must be meant, and shows here."""
 
+import re
+
 import pytest
 
 from pixelwise.cli import parser, verbs
-from pixelwise.settings import FIELDS
+from pixelwise.settings import FIELDS, GROUPS, allowed
 
 CHANNEL_FLAGS = {
     "--train",
@@ -77,6 +79,28 @@ def test_every_verb_has_help_with_an_example(verb, run):
     code, out, _err = run(verb, "--help")
     assert code == 0
     assert f"Example: pixelwise {verb}" in out
+
+
+def test_train_shows_every_choice_and_range_in_the_groups_of_the_settings(run):
+    _code, out, _err = run("train", "--help")
+    assert out.splitlines()[0] == "usage: pixelwise train [DATASET] --output RUN [flags]"
+    titles = [line.removesuffix(":") for line in out.splitlines() if line.removesuffix(":") in GROUPS]
+    assert titles == list(GROUPS)
+    words = " ".join(out.split())
+    for name, field in FIELDS.items():
+        choices = field.metadata["choices"]
+        shown = [f"{key} {each.meaning}" for key, each in choices.items()] if isinstance(choices, dict) else []
+        assert [text for text in shown or [allowed(name)] if text not in words and text != "true, false"] == []
+    last = out.partition("for SageMaker jobs:")[2].partition("Example:")[0]
+    assert {flag for flag in re.findall(r"--(?!no-)[a-z0-9-]+", last) if flag in flags_of("train")} == {
+        "--align-corners",
+        "--base-size",
+        "--early-stopping-min-epochs",
+        "--early-stopping-tolerance",
+        "--gamma1",
+        "--gamma2",
+        "--validation-crop-size",
+    }
 
 
 def test_every_setting_reaches_settings_from_its_flag():

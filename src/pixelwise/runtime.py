@@ -13,6 +13,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from pixelwise.errors import SettingsError
+from pixelwise.menus import PRECISIONS
 
 _FAST_BF16_FLAGS = ("amx_bf16", "avx512_bf16")
 
@@ -145,7 +146,8 @@ def choose_device(name: str | None) -> torch.device:
 def choose_precision(name: str | None, device: torch.device) -> torch.dtype:
     """The dtype called `name`, or bfloat16 where `device` has units for it, else float32."""
     if name is not None:
-        return {"bfloat16": torch.bfloat16, "float32": torch.float32}[name]
+        chosen: torch.dtype = PRECISIONS[name].built()
+        return chosen
     is_cuda = device.type == "cuda"
     fast = torch.cuda.get_device_capability(device) >= (8, 0) if is_cuda else _cpu_is_fast_at_bf16()
     return torch.bfloat16 if fast else torch.float32

@@ -7,26 +7,30 @@ on real photographs (see docs/settings.md).
 """
 
 import dataclasses
-import json
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 from pixelwise.errors import SettingsError
-from pixelwise.values import Form, checked, kinds_of, to_seconds, to_tuple, unknown_name
+from pixelwise.menus import CLASS_WEIGHTS, HEADS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, Choice
+from pixelwise.values import Form, checked, kinds_of, parse_file, to_seconds, to_text, to_tuple, unknown_name
 
-__all__ = ["FIELDS", "Settings"]
+__all__ = ["FIELDS", "GROUPS", "Settings", "allowed"]
 
-ALGORITHMS = ("deeplab", "deeplabv3plus", "dilated", "fcn", "psp")
-CLASS_WEIGHTS = ("inverse_square_root", "median_frequency", "none")
-LOSSES = ("cross_entropy", "dice", "focal", "lovasz", "ohem")
-LR_SCHEDULERS = ("cosine", "exponential", "poly", "step")
-OPTIMIZERS = ("adagrad", "adam", "adamw", "nag", "rmsprop", "sgd")
 OUTPUT_STRIDES = (8, 16, 32)
-PRECISIONS = ("bfloat16", "float32")
+
+MODEL, TIME, LOSS, SEEN, STOP, MACHINE, AWS = GROUPS = (
+    "the model",
+    "how long, how fast",
+    "the loss",
+    "what the network sees",
+    "when to stop",
+    "the machine",
+    "for SageMaker jobs",
+)
+"""What settings are about; the last group is there for jobs and models of SageMaker, and nobody else needs it."""
 
 
 def _to_class_weights(value: Any) -> str | tuple[float, ...]:
@@ -38,124 +42,150 @@ def _to_class_weights(value: Any) -> str | tuple[float, ...]:
 DURATION = Form(to_seconds, "a duration such as 90s, 20m or 1h30m")
 EPOCH_LIST = Form(lambda value: to_tuple(value, int), "epochs such as 10,20")
 WEIGHT_LIST = Form(_to_class_weights, f"one of {', '.join(CLASS_WEIGHTS)} or one number per class such as 1,2,0.5")
+LOSS_SUM = Form(to_text, "a loss or a sum such as cross_entropy+0.5*dice")
+
+
+class Limits(TypedDict, total=False):
+    """The range of a number."""
+
+    at_least: float
+    at_most: float
+    above: float  # exclusive
+
+
+_UNLIMITED = {"at_least": -math.inf, "at_most": math.inf, "above": -math.inf}
 
 
 def setting(
+    group: str,
     default: Any,
     meaning: str,
     *,
     form: Form | None = None,
-    choices: tuple[Any, ...] = (),
-    at_least: float = -math.inf,
-    at_most: float = math.inf,
-    above: float = -math.inf,
+    choices: Mapping[str, Choice] | tuple[int, ...] = (),
+    **limits: Unpack[Limits],
 ) -> Any:
-    """A dataclass field with its meaning and its range (`above` is exclusive)."""
-    limits = {"at_least": at_least, "at_most": at_most, "above": above}
-    return field(default=default, metadata={"meaning": meaning, "form": form, "choices": choices, **limits})
+    """A dataclass field with its group, its meaning and what it may be.
+
+    Nothing but `choices` is allowed unless there is a `form`, which then decides.
+    """
+    rule = {"form": form, "choices": choices, **_UNLIMITED, **limits}
+    return field(default=default, metadata={"group": group, "meaning": meaning, **rule})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """What training does, completely: nothing else influences the result but the data and the machine."""
 
-    # The model
-    algorithm: str = setting("deeplabv3plus", "Head that turns features into classes.", choices=ALGORITHMS)
-    backbone: str = setting("resnet18", "Trunk: resnet-50, resnet-101 or any timm model name.")
+    algorithm: str = setting(MODEL, "deeplabv3plus", "Head that turns features into classes.", choices=HEADS)
+    backbone: str = setting(MODEL, "resnet18", "Trunk: resnet-50, resnet-101 or any timm model name.")
     output_stride: int = setting(
-        16, "Input pixels per step of the last feature map; 8 is finer and slower.", choices=OUTPUT_STRIDES
+        MODEL, 16, "Input pixels per step of the last feature map; 8 is finer and slower.", choices=OUTPUT_STRIDES
     )
-    pretrained: bool = setting(True, "Start the trunk from ImageNet weights (fetched by timm).")
+    pretrained: bool = setting(MODEL, True, "Start the trunk from ImageNet weights (fetched by timm).")
     backbone_weights: str | None = setting(
-        None, "Local weights for the trunk: safetensors or state dict, in timm or torchvision naming."
+        MODEL, None, "Local weights for the trunk: safetensors or state dict, in timm or torchvision naming."
     )
     num_classes: int | None = setting(
+        MODEL,
         None,
         "Classes, the background included; read from classes.json or the masks.",
         at_least=2,
         at_most=254,
     )
-    align_corners: bool = setting(False, "Enlarge maps from corner to corner, as models trained with MXNet need it.")
 
-    # How long, how fast
-    epochs: int = setting(50, "Passes over the training images.", at_least=1)
+    epochs: int = setting(TIME, 50, "Passes over the training images.", at_least=1)
     budget: float | None = setting(
-        None, "Time for the whole job instead of epochs: 90s, 20m, 1h30m.", form=DURATION, above=0
+        TIME, None, "Time for the whole job instead of epochs: 90s, 20m, 1h30m.", form=DURATION, above=0
     )
-    mini_batch_size: int = setting(8, "Images per update, over all processes.", at_least=1)
+    mini_batch_size: int = setting(TIME, 8, "Images per update, over all processes.", at_least=1)
     gradient_accumulation: int = setting(
-        1, "Pieces that each process computes its share of a batch in, to save memory.", at_least=1
+        TIME, 1, "Pieces that each process computes its share of a batch in, to save memory.", at_least=1
     )
-    optimizer: str = setting("adamw", "Update rule.", choices=OPTIMIZERS)
-    learning_rate: float = setting(0.002, "Step size at its highest.", above=0, at_most=10)
+    optimizer: str = setting(TIME, "adamw", "Update rule.", choices=OPTIMIZERS)
+    learning_rate: float = setting(TIME, 0.002, "Step size at its highest.", above=0, at_most=10)
     pretrained_learning_rate_factor: float = setting(
-        0.5, "Factor on learning_rate for a trunk that starts from pretrained weights.", above=0, at_most=10
+        TIME, 0.5, "Factor on learning_rate for a trunk that starts from pretrained weights.", above=0, at_most=10
     )
-    lr_scheduler: str = setting("poly", "How the learning rate falls.", choices=LR_SCHEDULERS)
+    lr_scheduler: str = setting(TIME, "poly", "How the learning rate falls.", choices=SCHEDULES)
     lr_scheduler_factor: float = setting(
-        0.1, "step: factor at each step; exponential: factor over the whole training.", above=0, at_most=1
+        TIME, 0.1, "step: factor at each step; exponential: factor over the whole training.", above=0, at_most=1
     )
     lr_scheduler_step: tuple[int, ...] = setting(
-        (), "step: epochs after which the factor applies: 10,20.", form=EPOCH_LIST
+        TIME, (), "step: epochs after which the factor applies: 10,20.", form=EPOCH_LIST
     )
-    warmup: float = setting(0.05, "Share of the training over which the rate rises.", at_least=0, at_most=0.5)
-    momentum: float = setting(0.9, "Momentum of sgd and nag.", at_least=0, at_most=1)
-    weight_decay: float = setting(0.01, "Pull of the weights to zero.", at_least=0, at_most=1)
-    gamma1: float = setting(0.9, "rmsprop: decay of the squared-gradient average.", at_least=0, at_most=1)
-    gamma2: float = setting(0.9, "rmsprop: momentum factor.", at_least=0, at_most=1)
-    gradient_clipping: float = setting(5.0, "Largest gradient norm; 0 switches it off.", at_least=0)
+    warmup: float = setting(TIME, 0.05, "Share of the training over which the rate rises.", at_least=0, at_most=0.5)
+    momentum: float = setting(TIME, 0.9, "Momentum of sgd and nag.", at_least=0, at_most=1)
+    weight_decay: float = setting(TIME, 0.01, "Pull of the weights to zero.", at_least=0, at_most=1)
+    gradient_clipping: float = setting(TIME, 5.0, "Largest gradient norm; 0 switches it off.", at_least=0)
     ema_decay: float = setting(
+        TIME,
         0.99,
         "Decay of the averaged weights that are scored and kept; 0 switches them off.",
         at_least=0,
         at_most=1,
     )
 
-    # The loss
-    loss: str = setting("cross_entropy", f"One of {', '.join(LOSSES)}, or a sum: cross_entropy+0.5*dice.")
+    loss: str = setting(
+        LOSS,
+        "cross_entropy",
+        "What is made small: one of these, or a sum such as cross_entropy+0.5*dice.",
+        choices=LOSSES,
+        form=LOSS_SUM,
+    )
     class_weights: str | tuple[float, ...] = setting(
-        "inverse_square_root", f"One of {', '.join(CLASS_WEIGHTS)}, or one number per class: 1,2,0.5.", form=WEIGHT_LIST
+        LOSS,
+        "inverse_square_root",
+        "What a class counts in the loss: one of these, or one number per class: 1,2,0.5.",
+        choices=CLASS_WEIGHTS,
+        form=WEIGHT_LIST,
     )
     aux_loss_weight: float = setting(
-        0.0, "Weight of the auxiliary FCN head in training; 0 leaves it out.", at_least=0, at_most=10
+        LOSS, 0.0, "Weight of the auxiliary FCN head in training; 0 leaves it out.", at_least=0, at_most=10
     )
 
-    # What the network sees
-    crop_size: int = setting(256, "Side of the square training crop, in pixels.", at_least=17)
-    base_size: int | None = setting(
-        None, "Long side that images are scaled to before scale_min..scale_max; none: their own.", at_least=17
-    )
-    scale_min: float = setting(0.5, "Smallest random scale.", above=0, at_most=100)
-    scale_max: float = setting(2.0, "Largest random scale.", above=0, at_most=100)
-    flip: float = setting(0.5, "Share of samples that are mirrored left to right.", at_least=0, at_most=1)
+    crop_size: int = setting(SEEN, 256, "Side of the square training crop, in pixels.", at_least=17)
+    scale_min: float = setting(SEEN, 0.5, "Smallest random scale.", above=0, at_most=100)
+    scale_max: float = setting(SEEN, 2.0, "Largest random scale.", above=0, at_most=100)
+    flip: float = setting(SEEN, 0.5, "Share of samples that are mirrored left to right.", at_least=0, at_most=1)
     color_jitter: float = setting(
-        0.4, "Strength of random brightness, contrast, saturation and hue; 0 is off.", at_least=0, at_most=1
+        SEEN, 0.4, "Strength of random brightness, contrast, saturation and hue; 0 is off.", at_least=0, at_most=1
     )
-    blur: float = setting(0.0, "Share of samples that are blurred.", at_least=0, at_most=1)
+    blur: float = setting(SEEN, 0.0, "Share of samples that are blurred.", at_least=0, at_most=1)
+
+    early_stopping: bool = setting(STOP, False, "Stop when the validation mIoU no longer rises.")
+    early_stopping_patience: int = setting(STOP, 4, "Epochs without gain that are tolerated.", at_least=0)
+
+    precision: str | None = setting(
+        MACHINE, None, "Arithmetic of the network; none: bfloat16 where the machine is fast at it.", choices=PRECISIONS
+    )
+    sync_bn: bool = setting(MACHINE, False, "Share BatchNorm statistics between processes.")
+    num_workers: int | None = setting(
+        MACHINE, None, "Threads that prepare batches; none: one per core, at most 16.", at_least=0, at_most=256
+    )
+    seed: int = setting(MACHINE, 0, "Fixes every random number.", at_least=0, at_most=2**32 - 1)
+    deterministic: bool = setting(
+        MACHINE, False, "Use only operations that give the same bits every time; may be slower."
+    )
+
+    align_corners: bool = setting(
+        AWS, False, "Enlarge maps from corner to corner, as models trained with MXNet need it."
+    )
+    gamma1: float = setting(AWS, 0.9, "rmsprop: decay of the squared-gradient average.", at_least=0, at_most=1)
+    gamma2: float = setting(AWS, 0.9, "rmsprop: momentum factor.", at_least=0, at_most=1)
+    base_size: int | None = setting(
+        AWS, None, "Long side that images are scaled to before scale_min..scale_max; none: their own.", at_least=17
+    )
     validation_crop_size: int | None = setting(
+        AWS,
         None,
         "Validate on centre crops of this side; none: on whole images, as the scores are meant.",
         at_least=17,
     )
-
-    # When to stop
-    early_stopping: bool = setting(False, "Stop when the validation mIoU no longer rises.")
-    early_stopping_min_epochs: int = setting(5, "Epochs before early stopping may act.", at_least=1)
-    early_stopping_patience: int = setting(4, "Epochs without gain that are tolerated.", at_least=0)
+    early_stopping_min_epochs: int = setting(AWS, 5, "Epochs before early stopping may act.", at_least=1)
     early_stopping_tolerance: float = setting(
-        0.0, "Relative rise of mIoU that counts as a gain.", at_least=0, at_most=1
+        AWS, 0.0, "Relative rise of mIoU that counts as a gain.", at_least=0, at_most=1
     )
-
-    # The machine
-    precision: str | None = setting(
-        None, "Arithmetic of the network; none: bfloat16 where the machine is fast at it.", choices=PRECISIONS
-    )
-    sync_bn: bool = setting(False, "Share BatchNorm statistics between processes.")
-    num_workers: int | None = setting(
-        None, "Threads that prepare batches; none: one per core, at most 16.", at_least=0, at_most=256
-    )
-    seed: int = setting(0, "Fixes every random number.", at_least=0, at_most=2**32 - 1)
-    deterministic: bool = setting(False, "Use only operations that give the same bits every time; may be slower.")
 
     def __post_init__(self) -> None:
         for name, item in FIELDS.items():
@@ -179,7 +209,7 @@ class Settings:
         cls, path: Path, overrides: Mapping[str, Any] | None = None, *, defaults: Mapping[str, Any] | None = None
     ) -> Self:
         """Read a JSON, TOML or YAML file of settings; `overrides` win over the file, the file over `defaults`."""
-        content = _parse(path)
+        content = parse_file(path)
         if not isinstance(content, dict):
             raise SettingsError(f"{path}: found {type(content).__name__}, expected names and values of settings.")
         return cls.of({**(defaults or {}), **content, **(overrides or {})}, source=str(path))
@@ -198,6 +228,20 @@ class Settings:
         return dataclasses.asdict(self)
 
 
+def allowed(name: str) -> str:
+    """What a setting may be, in few words: "adam, sgd", "true, false", "1 or more", "above 0 to 10"; else nothing."""
+    rule = FIELDS[name].metadata
+    if rule["choices"]:
+        return ", ".join(map(str, rule["choices"]))
+    if KINDS[name][0] is bool:
+        return "true, false"
+    low = f"above {rule['above']:g}" if math.isfinite(rule["above"]) else ""
+    low = f"{rule['at_least']:g}" if math.isfinite(rule["at_least"]) else low
+    if not math.isfinite(rule["at_most"]):
+        return f"{low} or more" if low and not low.startswith("above") else low
+    return f"{low} to {rule['at_most']:.10g}"
+
+
 def parse_loss(text: str) -> list[tuple[float, str]]:
     """(weight, name) of each term in a sum such as "cross_entropy+0.5*dice"."""
     terms = []
@@ -212,23 +256,6 @@ def parse_loss(text: str) -> list[tuple[float, str]]:
         if not 0 < terms[-1][0] < math.inf:
             raise SettingsError(f"loss is {text!r}: weights must be above 0.")
     return terms
-
-
-def _parse(path: Path) -> Any:
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # Windows editors add a mark
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: cannot be read ({error}). Give a JSON, TOML or YAML file of settings.") from None
-    try:
-        if path.suffix.lower() == ".json":
-            return json.loads(text)
-        if path.suffix.lower() == ".toml":
-            return tomllib.loads(text)
-        import yaml  # late: only for this format, and slow to import
-
-        return yaml.safe_load(text) or {}
-    except Exception as error:  # each parser has its own exception; all carry line and column
-        raise SettingsError(f"{path}: is not valid {path.suffix.lstrip('.').upper() or 'YAML'}: {error}") from None
 
 
 def _check_together(settings: Settings) -> None:

@@ -1,8 +1,10 @@
 """From the values people write (texts, JSON, Python) to the type and the range that a setting has."""
 
 import difflib
+import json
 import math
 import re
+import tomllib
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +29,7 @@ def checked(name: str, value: Any, kinds: tuple[Any, ...], rule: Mapping[str, An
     """
     converted = _converted(name, value, kinds, rule["form"])
     choices = rule["choices"]
-    if choices and converted is not None and converted not in choices:
+    if choices and rule["form"] is None and converted is not None and converted not in choices:
         known = ", ".join(map(str, choices))
         raise SettingsError(f"{name} is {value!r}, expected one of {known}.{_hint(value, choices)}")
     if isinstance(converted, (int, float)) and not isinstance(converted, bool):
@@ -57,6 +59,11 @@ def to_seconds(value: Any) -> float:
     return parse_duration(value) if isinstance(value, str) else float(_to_kind(float, value))
 
 
+def to_text(value: Any) -> str:
+    """A text without space around it; TypeError for anything else."""
+    return str(_to_kind(str, value))
+
+
 def to_tuple(value: Any, kind: type) -> tuple[Any, ...]:
     """`(10, 20)` from itself, from a list, from one number or from the text "10,20"."""
     if isinstance(value, str):
@@ -64,6 +71,24 @@ def to_tuple(value: Any, kind: type) -> tuple[Any, ...]:
     if isinstance(value, (int, float)):
         value = [value]
     return tuple(_to_kind(kind, part) for part in value)
+
+
+def parse_file(path: Path) -> Any:
+    """What a JSON, TOML or YAML file of settings holds; SettingsError where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors add a mark
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read ({error}). Give a JSON, TOML or YAML file of settings.") from None
+    try:
+        if path.suffix.lower() == ".json":
+            return json.loads(text)
+        if path.suffix.lower() == ".toml":
+            return tomllib.loads(text)
+        import yaml  # late: only for this format, and slow to import
+
+        return yaml.safe_load(text) or {}
+    except Exception as error:  # each parser has its own exception; all carry line and column
+        raise SettingsError(f"{path}: is not valid {path.suffix.lstrip('.').upper() or 'YAML'}: {error}") from None
 
 
 def _converted(name: str, value: Any, kinds: tuple[Any, ...], form: Form | None) -> Any:

@@ -1,6 +1,7 @@
 """The documents say what the code does."""
 
 import re
+import runpy
 from pathlib import Path
 
 from pixelwise.data.convert.formats import FORMATS
@@ -15,6 +16,12 @@ def test_every_setting_stands_in_the_documents_with_its_default():
     rows = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*)`? \|", page, flags=re.MULTILINE))
     shown = {name: rows.get(name, "missing").strip() for name in FIELDS}
     assert shown == {name: _text(field.default) for name, field in FIELDS.items()}
+
+
+def test_the_page_of_settings_is_what_the_settings_say():
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    writer = runpy.run_path(str(ROOT / "docs" / "write_settings.py"))
+    assert writer["written"](page) == page, "run docs/write_settings.py"
 
 
 def _text(default: object) -> str:

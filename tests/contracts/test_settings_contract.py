@@ -2,8 +2,7 @@
 
 import pytest
 
-from pixelwise.models.heads import HEADS
-from pixelwise.settings import FIELDS, KINDS, Settings
+from pixelwise.settings import FIELDS, GROUPS, KINDS, Settings, allowed
 
 AWS_NAMES = {
     "algorithm",
@@ -49,10 +48,6 @@ def test_amazons_schedulers_are_among_ours(name: str) -> None:
     assert name in FIELDS["lr_scheduler"].metadata["choices"]
 
 
-def test_every_head_on_the_menu_is_an_algorithm_and_the_other_way_round() -> None:
-    assert list(FIELDS["algorithm"].metadata["choices"]) == sorted(HEADS)
-
-
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_setting_says_what_it_means_in_one_sentence(name: str) -> None:
     meaning = FIELDS[name].metadata["meaning"]
@@ -73,6 +68,26 @@ def test_every_number_has_a_range(name: str) -> None:
     rule = FIELDS[name].metadata
     if KINDS[name][0] in (int, float) and not rule["choices"]:
         assert max(rule["at_least"], rule["above"]) >= 0
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_setting_is_in_a_group(name: str) -> None:
+    assert FIELDS[name].metadata["group"] in GROUPS
+
+
+def test_what_is_allowed_is_said_in_few_words() -> None:
+    words = {
+        name: allowed(name) for name in ("output_stride", "pretrained", "epochs", "learning_rate", "flip", "budget")
+    }
+    assert words == {
+        "output_stride": "8, 16, 32",
+        "pretrained": "true, false",
+        "epochs": "1 or more",
+        "learning_rate": "above 0 to 10",
+        "flip": "0 to 1",
+        "budget": "above 0",
+    }
+    assert allowed("backbone") == ""
 
 
 def test_the_defaults_are_settings() -> None:

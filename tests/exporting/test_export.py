@@ -24,9 +24,9 @@ from pixelwise.exporting.formats import FORMATS
 from pixelwise.exporting.graph import RegionPooling, deployed_graph, use_region_pooling
 from pixelwise.exporting.parity import Parity, Trial
 from pixelwise.labels import LabelTable
+from pixelwise.menus import HEADS
 from pixelwise.models.depthwise import DepthwiseConv2d
 from pixelwise.models.dilation import DilatedConv2d
-from pixelwise.models.heads import HEADS
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.settings import Settings
 

@@ -110,18 +110,37 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(whole, tmp_path):
     assert digest(run) == digest(reference)
 
 
+# Half of the second checkpoint's bytes are on the disk, under the temporary name, when the kernel ends the process.
+KILLED_WHILE_WRITING = """
+import os, signal, sys
+from pixelwise import cli, outputs
+
+written = []
+sync = outputs._sync
+
+def killed(path):
+    if "last.pt" in path.name:
+        written.append(path)
+    if len(written) == 2:
+        os.truncate(path, path.stat().st_size // 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+    sync(path)
+
+outputs._sync = killed
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
 def test_a_kill_in_the_middle_of_writing_leaves_the_previous_checkpoint_whole(whole, tmp_path):
     dataset, reference = whole
     run = tmp_path / "run"
-    process = start(dataset, run)
-    wait_for(run / "checkpoints" / "last.pt", process)
-    temporary = run / "checkpoints" / "last.tmp"
-    wait_for(temporary, process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    # Whatever the kill left of it: half a file under the temporary name must hurt nobody.
-    half = (run / "checkpoints" / "last.pt").read_bytes()[: os.path.getsize(run / "checkpoints" / "last.pt") // 2]
-    temporary.write_bytes(half)
+    command = [sys.executable, "-c", KILLED_WHILE_WRITING, "train", str(dataset), "--output", str(run), *FLAGS]
+    killed = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    folder = run / "checkpoints"
+    half = next(folder.glob(".last.pt.*.tmp"))
+    assert half.stat().st_size == pytest.approx((folder / "last.pt").stat().st_size / 2, rel=0.1)
     code, out = finish(start(dataset, run, "--resume"))
     assert code == 0, out
+    assert learned(run) == learned(reference)
     assert digest(run) == digest(reference)

@@ -9,10 +9,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from pixelwise.errors import SettingsError
+from pixelwise.menus import HEADS
 from pixelwise.models.activations import Kept, kept
 from pixelwise.models.describe import describe, reach
-from pixelwise.models.description import HEAD_MEANINGS
-from pixelwise.models.heads import HEADS
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.settings import Settings
 
@@ -153,10 +152,6 @@ def test_the_words_say_that_a_trunk_pads_and_keeps_its_stride():
     assert "padded from 100 to 128 px" in text
     assert "keeps its output stride of 32; 16 was asked for" in text
     assert "attention inside windows" in text
-
-
-def test_every_head_of_the_menu_has_its_meaning():
-    assert HEAD_MEANINGS.keys() == HEADS.keys()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from segmentation_models_pytorch.decoders.deeplabv3.decoder import ASPP as SmpAS
 from segmentation_models_pytorch.decoders.deeplabv3.decoder import SeparableConv2d as SmpSeparableConv2d
 from torch import nn
 
-from pixelwise.models.heads import ASPP, HEADS, DeepLabV3PlusHead, DilatedHead, PSPHead, atrous_rates
+from pixelwise.menus import HEADS
+from pixelwise.models.heads import ASPP, DeepLabV3PlusHead, DilatedHead, PSPHead, atrous_rates
 
 
 def copy_by_order(source, target):
@@ -102,7 +103,7 @@ def test_the_context_module_sees_67_by_67_positions():
 @pytest.mark.parametrize("name", HEADS)
 def test_every_head_starts_with_even_scores_and_maps_of_the_right_size(name):
     torch.manual_seed(0)
-    head = HEADS[name]((8, 16, 32), 4, strides=(4, 16, 16))
+    head = HEADS[name].built()((8, 16, 32), 4, strides=(4, 16, 16))
     low, last = torch.randn(2, 8, 12, 8), torch.randn(2, 32, 3, 2)
     logits = head(low, last)
     assert logits.shape == (2, 4, *((12, 8) if name == "deeplabv3plus" else (3, 2)))
@@ -111,6 +112,6 @@ def test_every_head_starts_with_even_scores_and_maps_of_the_right_size(name):
 
 @pytest.mark.parametrize("name", ["psp", "deeplab", "deeplabv3plus"])
 def test_image_pooling_refuses_to_train_on_one_image(name):
-    head = HEADS[name]((8, 16, 32), 4, strides=(4, 16, 16))
+    head = HEADS[name].built()((8, 16, 32), 4, strides=(4, 16, 16))
     with pytest.raises(ValueError, match="more than 1 value per channel"):
         head(torch.randn(1, 8, 12, 8), torch.randn(1, 32, 3, 2))

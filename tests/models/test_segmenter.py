@@ -5,7 +5,7 @@ import torch
 import torchvision
 
 from pixelwise.errors import SettingsError
-from pixelwise.models.heads import HEADS
+from pixelwise.menus import HEADS
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.settings import Settings
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from pixelwise.menus import OPTIMIZERS
 from pixelwise.models.segmenter import build_segmenter
-from pixelwise.settings import OPTIMIZERS, Settings
+from pixelwise.settings import Settings
 from pixelwise.training.optimizer import WeightAverage, build_optimizer, learning_rate_factor, set_learning_rate
 
 TINY = {"algorithm": "fcn", "backbone": "mobilenetv2_035", "pretrained": False, "warmup": 0.0}

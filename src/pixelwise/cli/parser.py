@@ -3,10 +3,10 @@
 import argparse
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import Any, NoReturn
+from typing import Any
 
+from pixelwise.cli.flags import Parser, add_setting_flags, add_settings
 from pixelwise.cli.verbs import (
-    CHANNELS,
     check,
     compare,
     convert,
@@ -20,21 +20,22 @@ from pixelwise.cli.verbs import (
     serve,
     train,
 )
+from pixelwise.data.channels import CHANNELS
 from pixelwise.data.convert.formats import FORMATS
 from pixelwise.errors import SettingsError
-from pixelwise.settings import FIELDS, KINDS
+from pixelwise.menus import PRECISIONS
 from pixelwise.values import unknown_name
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The verb and its options; SettingsError with the nearest name for what is not understood."""
-    parser = _Parser(
+    parser = Parser(
         prog="pixelwise",
         description="From a folder of images and masks to a segmentation model a team can trust.",
         epilog="Example: pixelwise demo --output demo",
     )
     parser.add_argument("--version", action="version", version=_version())
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     data, models = (_add_check, _add_convert), (_add_describe, _add_train, _add_predict, _add_export, _add_serve)
     quality = (_add_evaluate, _add_score, _add_compare, _add_report)
     for add in (_add_demo, *data, *models, *quality):
@@ -42,22 +43,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if find_spec("pixelwise.sagemaker"):  # the one door that may be taken away
         from pixelwise.sagemaker.commands import add_commands
 
-        add_commands(commands, _Parser)
+        add_commands(commands, Parser)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         flags = [flag for flag in options.flags if not flag.startswith("--no-")]
         raise SettingsError(unknown_name(unknown[0].split("=")[0], flags, "argument"))
     return options
-
-
-class _Parser(argparse.ArgumentParser):
-    """An ArgumentParser that refuses like the rest of Pixelwise and knows no abbreviations."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
-
-    def error(self, message: str) -> NoReturn:
-        raise SettingsError(f"{message}. See `{self.prog} --help`.")
 
 
 def _command(commands: Any, run: Callable[[argparse.Namespace], int], example: str) -> argparse.ArgumentParser:
@@ -130,9 +121,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--device", help="cpu, cuda or cuda:1 (default: the first GPU, else the CPU)")
     parser.add_argument("--quiet", action="store_true", help="show no progress; RUN/log.txt has it")
     _add_json(parser)
-    group = parser.add_argument_group("settings")
-    for name, field in FIELDS.items():
-        _add_setting(group, name, field)
+    add_settings(parser)
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -227,8 +216,7 @@ def _add_network(parser: argparse.ArgumentParser, title: str, more: Sequence[str
     """The settings that shape a network, and a file for them."""
     group = parser.add_argument_group(title)
     group.add_argument("--config", metavar="FILE", help="settings in a JSON, TOML or YAML file; flags win over it")
-    for name in ("algorithm", "backbone", "output_stride", *more):
-        _add_setting(group, name, FIELDS[name])
+    add_setting_flags(group, ("algorithm", "backbone", "output_stride", *more))
 
 
 def _add_tile(parser: argparse.ArgumentParser) -> None:
@@ -237,23 +225,11 @@ def _add_tile(parser: argparse.ArgumentParser) -> None:
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="cpu, cuda or cuda:1 (default: the first GPU, else the CPU)")
-    parser.add_argument("--precision", choices=("bfloat16", "float32"), help="default: the machine's fastest")
+    parser.add_argument("--precision", choices=tuple(PRECISIONS), help="default: the machine's fastest")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-
-
-def _add_setting(group: Any, name: str, field: Any) -> None:
-    """A flag for a setting; its value is checked by Settings, not here, so that every door refuses alike."""
-    flag = f"--{name.replace('_', '-')}"
-    default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
-    text = f"{field.metadata['meaning']} (default: {'none' if default in (None, '') else default})"
-    text = text.replace("%", "%%")
-    if KINDS[name][0] is bool:
-        group.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
-    else:
-        group.add_argument(flag, default=argparse.SUPPRESS, metavar="VALUE", help=text)
 
 
 def _version() -> str:

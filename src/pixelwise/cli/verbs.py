@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pixelwise.cli.progress import progress
+from pixelwise.data.channels import CHANNELS
 from pixelwise.errors import SettingsError
 from pixelwise.settings import FIELDS
-
-CHANNELS = ("train", "train_annotation", "validation", "validation_annotation", "test", "test_annotation")
 
 
 def check(options: argparse.Namespace) -> int:

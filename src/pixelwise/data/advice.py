@@ -1,7 +1,7 @@
 """What follows from the facts: class weights, a crop size, and which objects are too small or too large for a head."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,11 +13,12 @@ from pixelwise.data.findings import Finding
 from pixelwise.data.regions import ClassRegions
 from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, Size
 from pixelwise.labels import LabelTable
+from pixelwise.menus import CLASS_WEIGHTS
+
+Floats = NDArray[np.float64]
 
 IMBALANCE_LIMIT = 10
 """Above this ratio of the largest class to the smallest there is a warning."""
-
-WEIGHT_RULES = ("inverse_square_root", "median_frequency")
 
 _STEP = 32  # the largest output stride: every feature map then has whole cells
 _SMALLEST_CROP, _WHOLE, _LARGEST_CROP = 64, 512, 1024
@@ -44,27 +45,34 @@ def class_weights(
     """Weights (K,) by `rule`, scaled so that the mean weight of a labelled pixel is 1; None for "none".
 
     Args:
-        rule: "median_frequency" (Eigen and Fergus, arXiv 1411.4734, section 6.2), "inverse_square_root",
-            "none", or one number per class, used as given.
+        rule: a name of `menus.CLASS_WEIGHTS`, or one number per class, used as given.
         pixels: labelled pixels of each class; a class without pixels has the weight that 1 is scaled to.
         pixels_where_present: labelled pixels of all images in which the class occurs.
     """
-    if rule == "none":
-        return None
     if not isinstance(rule, str):
         return np.asarray(rule, dtype=np.float64)
+    weigh: Callable[[Floats, Floats], Floats] | None = CLASS_WEIGHTS[rule].built()
+    if weigh is None:
+        return None
     count = np.asarray(pixels, dtype=np.float64)
     present = count > 0
     weights = np.ones_like(count)
     if not present.any():
         return weights
-    if rule == "median_frequency":
-        frequency = count[present] / np.asarray(pixels_where_present, dtype=np.float64)[present]
-        weights[present] = np.median(frequency) / frequency
-    else:
-        weights[present] = 1 / np.sqrt(count[present] / count.sum())
+    weights[present] = weigh(count[present], np.asarray(pixels_where_present, dtype=np.float64)[present])
     weights *= count.sum() / (count * weights).sum()
     return weights
+
+
+def median_frequency(pixels: Floats, pixels_where_present: Floats) -> Floats:
+    """Eigen and Fergus, arXiv 1411.4734, section 6.2; of the classes that occur, (P,) each."""
+    frequency = pixels / pixels_where_present
+    return np.asarray(np.median(frequency) / frequency)
+
+
+def inverse_square_root(pixels: Floats, _pixels_where_present: Floats) -> Floats:
+    """1 / sqrt(share of the pixels); of the classes that occur, (P,) each."""
+    return np.asarray(1 / np.sqrt(pixels / pixels.sum()))
 
 
 def imbalance_finding(file: Path, balance: ClassBalance, labels: LabelTable) -> Finding | None:
@@ -76,7 +84,7 @@ def imbalance_finding(file: Path, balance: ClassBalance, labels: LabelTable) -> 
     shares = [f"{labels.names[i]} has {percent(balance.pixel_shares[i])}" for i in (largest, smallest)]
     floor = ", counted as 0.1 %" if balance.pixel_shares[smallest] < 0.001 else ""
     found = f"{shares[0]} of the labelled pixels, {shares[1]}{floor}: an imbalance ratio of {ratio:.0f}"
-    spans = [f"{rule} gives {_span(rule, balance, labels)}" for rule in WEIGHT_RULES]
+    spans = [f"{rule} gives {_span(rule, balance, labels)}" for rule, choice in CLASS_WEIGHTS.items() if choice.home]
     remedy = (
         f"Weigh the classes in the loss with class_weights: {' and '.join(spans)}. Judge by mean IoU, for pixel "
         f"accuracy hardly shows {labels.names[smallest]}."
@@ -182,7 +190,7 @@ def advise(facts: Facts, *, output_stride: int | None = None, branches: Sequence
     balance = facts.balance
     weights = {
         rule: tuple(numbers.tolist())
-        for rule in WEIGHT_RULES
+        for rule in CLASS_WEIGHTS
         if (numbers := class_weights(rule, balance.pixels, balance.pixels_where_present)) is not None
     }
     scales: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, overload
 
+from pixelwise.data.channels import CHANNELS, IMAGE_SUFFIXES, SPLITS
 from pixelwise.data.findings import Finding
 from pixelwise.data.label_map import LabelMap, find_label_maps
 from pixelwise.data.listing import Listing
@@ -16,10 +17,6 @@ from pixelwise.data.manifest import read_manifest
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.values import unknown_name
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-SPLITS = ("train", "validation", "test")
-CHANNELS = tuple(name for split in SPLITS for name in (split, f"{split}_annotation"))
 
 # A mask of another type is matched too, so that the fault is its type and not a missing mask.
 _MASK_SUFFIXES = IMAGE_SUFFIXES | {".gif"}

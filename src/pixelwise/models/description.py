@@ -4,16 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pixelwise.menus import HEADS
 from pixelwise.models.activations import Kept
 from pixelwise.models.stages import Row
-
-HEAD_MEANINGS = {
-    "deeplab": "DeepLabV3: parallel convolutions of several dilations and an image average, side by side, then merged",
-    "deeplabv3plus": "DeepLabV3+: the branches of DeepLabV3, then a decoder that adds the trunk's fine feature map",
-    "dilated": "Dilated context (Yu and Koltun): a 1x1 classification, then 3x3 convolutions of rising dilation on it",
-    "fcn": "FCN: one 3x3 convolution on the last feature map",
-    "psp": "PSPNet: the last feature map beside its averages over 1x1, 2x2, 3x3 and 6x6 regions",
-}
 
 _COLUMNS = ("part", "name", "output (C x H x W)", "stride", "dilation", "sees (px)", "parameters", "FLOPs", "kept")
 
@@ -169,11 +162,11 @@ def _field_words(found: Description) -> Iterator[str]:
 
 def _head_words(found: Description) -> Iterator[str]:
     yield "The head"
-    yield f"{HEAD_MEANINGS[found.algorithm]}."
+    yield f"{HEADS[found.algorithm].meaning}."
     for row in found.head:
         if row.kernel > 1 or row.reach is None:
             yield f"- {span_words(row)}{_on_padding(row)}"
-    if found.algorithm == "dilated":
+    if any(row.name.startswith("context.") for row in found.head):
         side = found.head[-1].receptive_field - found.trunk.receptive_field
         positions = side // found.output_stride + 1
         yield f"- All of them together: {positions} x {positions} positions, {side + 1:,} px from end to end."
@@ -188,7 +181,7 @@ def _on_padding(row: Row) -> str:
 
 def _output_words(found: Description) -> Iterator[str]:
     classes, side, logits = found.num_classes, found.crop_size, found.head[-1]
-    classifier = next(row for row in found.head if row.part == "classifier")
+    classifier = next((row for row in found.head if row.part == "classifier"), logits)
     factor = f"{'about ' if found.padded_size % logits.height else ''}{found.padded_size / logits.height:.3g}"
     cut = f", cut back to {side} x {side}" if found.padded_size != side else ""
     yield f"Why the output is {classes} x {side} x {side}"

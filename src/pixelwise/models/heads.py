@@ -1,9 +1,10 @@
-"""Heads: what turns the feature maps of a trunk into class logits; the HEADS menu.
+"""Heads: what turns the feature maps of a trunk into class logits; `menus.HEADS` lists them.
 
 Every head is built as `Head(channels, num_classes, strides=strides)` with the channels and strides of the
 trunk's feature maps, finest first, and called as `head(low, last)` with the finest and the coarsest of them,
 (N, C, h, w) each. It returns logits (N, K, h, w) at the size of `last` (`deeplabv3plus`: of `low`). Heads that
-enlarge maps do it from corner to corner where `align_corners` is given.
+enlarge maps do it from corner to corner where `align_corners` is given. The layer that turns channels into classes is
+called `classify`, so that `describe` can point at it.
 
 In training every BatchNorm needs more than one value per channel. The image pooling of `psp`, `deeplab` and
 `deeplabv3plus` leaves one value per image, so these heads raise ValueError on a batch of one image.
@@ -159,15 +160,6 @@ class DilatedHead(nn.Module):
         """Logits (N, K, h, w) at the size of `last`."""
         logits: Tensor = self.context(self.classify(last))
         return logits
-
-
-HEADS: dict[str, type[nn.Module]] = {
-    "deeplab": DeepLabHead,
-    "deeplabv3plus": DeepLabV3PlusHead,
-    "dilated": DilatedHead,
-    "fcn": FCNHead,
-    "psp": PSPHead,
-}
 
 
 def atrous_rates(stride: int) -> tuple[int, ...]:

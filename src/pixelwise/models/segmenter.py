@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pixelwise.menus import HEADS
 from pixelwise.models.backbones import Backbone, build_backbone
 from pixelwise.models.depthwise import use_fast_depthwise
 from pixelwise.models.dilation import use_fast_dilation
-from pixelwise.models.heads import HEADS, FCNHead
+from pixelwise.models.heads import FCNHead
 from pixelwise.settings import Settings
 
 
@@ -78,14 +79,12 @@ def build_segmenter(settings: Settings, num_classes: int, *, load_weights: bool 
         weights=settings.backbone_weights if load_weights else None,
         pretrained=settings.pretrained and load_weights,
     )
-    head = HEADS[settings.algorithm](
-        backbone.channels, num_classes, strides=backbone.strides, align_corners=settings.align_corners
-    )
+    head_class: type[nn.Module] = HEADS[settings.algorithm].built()
+    head = head_class(backbone.channels, num_classes, strides=backbone.strides, align_corners=settings.align_corners)
     auxiliary = None
     if settings.aux_loss_weight > 0:
         auxiliary = FCNHead(backbone.channels[:2], num_classes, strides=backbone.strides[:2])
     model = Segmenter(backbone, head, auxiliary=auxiliary, align_corners=settings.align_corners)
     use_fast_depthwise(model)
     use_fast_dilation(model)
-    use_fast_depthwise(model)
     return model

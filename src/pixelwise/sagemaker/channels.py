@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixelwise.data.pairs import CHANNELS, IMAGE_SUFFIXES, SPLITS
+from pixelwise.data.channels import CHANNELS, IMAGE_SUFFIXES, SPLITS
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.sagemaker.metrics import Line
 from pixelwise.sagemaker.pipes import Spool

@@ -2,18 +2,17 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from pixelwise.errors import SettingsError
+from pixelwise.menus import PRECISIONS
 from pixelwise.values import unknown_name
 
 INSTANCES = Path(__file__).with_name("instances.json")
 """The table that comes with Pixelwise."""
-
-_PRECISIONS = ("bfloat16", "float32")
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def _gpu(name: str, entry: "_Entry") -> Gpu:
     return Gpu(
         name=name,
         memory_gib=entry.number("memory_gib"),
-        precision=entry.text("precision", choices=_PRECISIONS),
+        precision=entry.text("precision", choices=PRECISIONS),
         peak_tflops=entry.number("peak_tflops"),
         fraction=entry.number("fraction", at_most=1),
         factor=entry.number("factor", at_least=1),
@@ -166,7 +165,7 @@ class _Entry:
             raise self._refusal(self._place + key, found, "a whole number")
         return int(found)
 
-    def text(self, key: str, *, choices: tuple[str, ...] = ()) -> str:
+    def text(self, key: str, *, choices: Collection[str] = ()) -> str:
         """A text, one of `choices` if there are any."""
         found = self._content.get(key)
         if not isinstance(found, str) or (choices and found not in choices):

@@ -8,10 +8,11 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple, assert_never
 
 from pixelwise.errors import SettingsError
+from pixelwise.menus import HEADS, OPTIMIZERS, PRECISIONS, SCHEDULES, Choice
 
 Kind = Literal["boolean", "categorical", "epochs", "float", "integer"]
 
@@ -34,14 +35,18 @@ class Hyperparameter(NamedTuple):
     below: float = math.inf
 
 
+def _of_menu(menu: Mapping[str, Choice], *published: str, default: str | None = None) -> Hyperparameter:
+    """A choice of the published names, the first of them by default; the others of `menu` are for this image alone."""
+    also = tuple(name for name in menu if name not in published)
+    return Hyperparameter("categorical", default or published[0], choices=published, also=also)
+
+
 PUBLISHED: dict[str, Hyperparameter] = {
     "backbone": Hyperparameter(
         "categorical", "resnet-50", choices=("resnet-50", "resnet-101"), also=("resnet-18", "resnet-34")
     ),
     "use_pretrained_model": Hyperparameter("boolean", True),
-    "algorithm": Hyperparameter(
-        "categorical", "fcn", choices=("fcn", "psp", "deeplab"), also=("deeplabv3plus", "dilated")
-    ),
+    "algorithm": _of_menu(HEADS, "fcn", "psp", "deeplab"),
     "num_classes": Hyperparameter("integer", required=True, at_least=2, at_most=254),
     "num_training_samples": Hyperparameter("integer", required=True, above=0),
     "base_size": Hyperparameter("integer", 520, above=16),
@@ -54,18 +59,16 @@ PUBLISHED: dict[str, Hyperparameter] = {
     "gamma1": Hyperparameter("float", 0.9, at_least=0, at_most=1),
     "gamma2": Hyperparameter("float", 0.9, at_least=0, at_most=1),
     "learning_rate": Hyperparameter("float", 0.001, above=0, at_most=1),
-    "lr_scheduler": Hyperparameter("categorical", "poly", choices=("step", "poly", "cosine"), also=("exponential",)),
+    "lr_scheduler": _of_menu(SCHEDULES, "step", "poly", "cosine", default="poly"),
     "lr_scheduler_factor": Hyperparameter("float", 0.1, at_least=0, at_most=1),
     "lr_scheduler_step": Hyperparameter("epochs", ()),
     "mini_batch_size": Hyperparameter("integer", 16, above=0),
     "momentum": Hyperparameter("float", 0.9, above=0, at_most=1),
-    "optimizer": Hyperparameter(
-        "categorical", "sgd", choices=("sgd", "adam", "rmsprop", "adagrad", "nag"), also=("adamw",)
-    ),
+    "optimizer": _of_menu(OPTIMIZERS, "sgd", "adam", "rmsprop", "adagrad", "nag"),
     "syncbn": Hyperparameter("boolean", False),
     "validation_mini_batch_size": Hyperparameter("integer", 16, above=0),
     "weight_decay": Hyperparameter("float", 0.0001, above=0, below=1),
-    "precision_dtype": Hyperparameter("categorical", "float32", choices=("float32", "float16"), also=("bfloat16",)),
+    "precision_dtype": _of_menu(PRECISIONS, "float32", "float16"),
 }
 """`precision_dtype` is in the container's defaults and on no page; all others are documented."""
 
@@ -123,8 +126,9 @@ def decoded(name: str, rule: Hyperparameter, text: str) -> Any:
             return _choice(name, rule, text)
         case "epochs":
             return _epochs(name, text)
-        case _:
+        case "float" | "integer":
             return _number(name, rule, text)
+    assert_never(rule.kind)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

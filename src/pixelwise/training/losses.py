@@ -1,7 +1,7 @@
 """Losses: logits and class ids -> one number. Ignored pixels count for nothing; no labels give 0, never NaN.
 
 `logits` are (N, K, H, W) float32, `class_ids` (N, H, W) uint8 with 255 where unlabelled, `weights` (K,) or
-None. A new loss is a function and a line in the menu at the end.
+None. A new loss is a function here and a line in `menus.LOSSES`.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pixelwise.labels import IGNORE
+from pixelwise.menus import LOSSES
 from pixelwise.settings import Settings, parse_loss
 
 Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
@@ -70,18 +71,9 @@ def lovasz(logits: Tensor, class_ids: Tensor, weights: Tensor | None) -> Tensor:
     return _mean_over_present(torch.stack(per_class), torch.stack(present), weights)
 
 
-LOSSES: dict[str, Loss] = {
-    "cross_entropy": cross_entropy,
-    "dice": dice,
-    "focal": focal,
-    "lovasz": lovasz,
-    "ohem": ohem,
-}
-
-
 def build_criterion(settings: Settings, weights: Tensor | None) -> Criterion:
     """The sum of losses that `settings.loss` names, as a function of logits and class ids."""
-    terms = [(factor, LOSSES[name]) for factor, name in parse_loss(settings.loss)]
+    terms: list[tuple[float, Loss]] = [(factor, LOSSES[name].built()) for factor, name in parse_loss(settings.loss)]
 
     def criterion(logits: Tensor, class_ids: Tensor) -> Tensor:
         return torch.stack([factor * loss(logits, class_ids, weights) for factor, loss in terms]).sum()

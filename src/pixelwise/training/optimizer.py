@@ -2,12 +2,18 @@
 
 import copy
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from pixelwise.menus import OPTIMIZERS, SCHEDULES
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.settings import Settings
+
+Groups = list[dict[str, Any]]
+"""Parameters with their weight decay and their `peak` learning rate."""
 
 POLY_POWER = 0.9
 
@@ -32,25 +38,43 @@ def build_optimizer(model: Segmenter, settings: Settings) -> torch.optim.Optimiz
         }
         for (in_trunk, is_decayed), parameters in groups.items()
     ]
-    return _optimizer(described, settings)
+    optimizer: Callable[[Groups, Settings], torch.optim.Optimizer] = OPTIMIZERS[settings.optimizer].built()
+    return optimizer(described, settings)
 
 
-def _optimizer(groups: list[dict[str, object]], settings: Settings) -> torch.optim.Optimizer:
-    # One pass over memory instead of a dozen: on the CPU torch's default takes fifteen times as long.
+# fused, foreach: one pass over memory instead of a dozen. On the CPU torch's default takes fifteen times as long.
+
+
+def sgd(groups: Groups, settings: Settings) -> torch.optim.Optimizer:
+    """Gradient descent with `settings.momentum`."""
+    return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, fused=True)
+
+
+def nag(groups: Groups, settings: Settings) -> torch.optim.Optimizer:
+    """SGD with Nesterov's momentum; without any momentum it is SGD."""
+    rate, momentum = settings.learning_rate, settings.momentum
+    return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=True)
+
+
+def adam(groups: Groups, settings: Settings) -> torch.optim.Optimizer:
+    """Adam (arXiv 1412.6980)."""
+    return torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
+
+
+def adamw(groups: Groups, settings: Settings) -> torch.optim.Optimizer:
+    """Adam with decoupled weight decay (arXiv 1711.05101)."""
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+
+
+def adagrad(groups: Groups, settings: Settings) -> torch.optim.Optimizer:
+    """Adagrad (Duchi et al., JMLR 12, 2011)."""
+    return torch.optim.Adagrad(groups, lr=settings.learning_rate, foreach=True)
+
+
+def rmsprop(groups: Groups, settings: Settings) -> torch.optim.Optimizer:
+    """RMSProp; gamma2 is MXNet's second constant of it, whose counterpart torch calls momentum."""
     rate = settings.learning_rate
-    match settings.optimizer:
-        case "sgd" | "nag":
-            nesterov = settings.optimizer == "nag" and settings.momentum > 0
-            return torch.optim.SGD(groups, lr=rate, momentum=settings.momentum, nesterov=nesterov, fused=True)
-        case "adam":
-            return torch.optim.Adam(groups, lr=rate, fused=True)
-        case "adamw":
-            return torch.optim.AdamW(groups, lr=rate, fused=True)
-        case "adagrad":
-            return torch.optim.Adagrad(groups, lr=rate, foreach=True)
-        case _:
-            # gamma2 is MXNet's second constant of RMSProp; torch calls its counterpart momentum.
-            return torch.optim.RMSprop(groups, lr=rate, alpha=settings.gamma1, momentum=settings.gamma2, foreach=True)
+    return torch.optim.RMSprop(groups, lr=rate, alpha=settings.gamma1, momentum=settings.gamma2, foreach=True)
 
 
 def learning_rate_factor(settings: Settings, done: float, epoch: int) -> float:
@@ -60,18 +84,29 @@ def learning_rate_factor(settings: Settings, done: float, epoch: int) -> float:
     """
     done = min(max(done, 0.0), 1.0)
     rise = min(1.0, 0.1 + 0.9 * done / settings.warmup) if settings.warmup > 0 else 1.0
-    fall: float
-    match settings.lr_scheduler:
-        case "poly":
-            fall = (1 - done) ** POLY_POWER
-        case "cosine":
-            fall = (1 + math.cos(math.pi * done)) / 2
-        case "exponential":
-            fall = settings.lr_scheduler_factor**done
-        case _:
-            passed = sum(epoch >= boundary for boundary in settings.lr_scheduler_step)
-            fall = settings.lr_scheduler_factor**passed
-    return rise * fall
+    fall: Callable[[Settings, float, int], float] = SCHEDULES[settings.lr_scheduler].built()
+    return rise * fall(settings, done, epoch)
+
+
+def poly(_settings: Settings, done: float, _epoch: int) -> float:
+    """A power of the share that is left, as PSPNet has it (arXiv 1612.01105, section 5.1)."""
+    return float((1 - done) ** POLY_POWER)
+
+
+def cosine(_settings: Settings, done: float, _epoch: int) -> float:
+    """Half a cosine (arXiv 1608.03983, equation 5, without restarts)."""
+    return (1 + math.cos(math.pi * done)) / 2
+
+
+def exponential(settings: Settings, done: float, _epoch: int) -> float:
+    """`settings.lr_scheduler_factor` to the power of the share done."""
+    return float(settings.lr_scheduler_factor**done)
+
+
+def step(settings: Settings, _done: float, epoch: int) -> float:
+    """`settings.lr_scheduler_factor` for each epoch of `settings.lr_scheduler_step` that is over."""
+    passed = sum(epoch >= boundary for boundary in settings.lr_scheduler_step)
+    return float(settings.lr_scheduler_factor**passed)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:

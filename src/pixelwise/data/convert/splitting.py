@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.data.pairs import SPLITS
+from pixelwise.data.channels import SPLITS
 from pixelwise.errors import DataError
 
 Presence = npt.NDArray[np.bool_]

@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.data.channels import IMAGE_SUFFIXES
 from pixelwise.data.convert.conversion import Conversion, Item, Options
 from pixelwise.data.convert.decoding import color_plane, value_plane
 from pixelwise.data.convert.mapping import class_ids_of
 from pixelwise.data.convert.source import Source
 from pixelwise.data.convert.voc_classes import Meaning, classes
 from pixelwise.data.convert.voc_lists import read_lists
-from pixelwise.data.pairs import IMAGE_SUFFIXES
 from pixelwise.data.reading import open_image
 from pixelwise.errors import DataError
 

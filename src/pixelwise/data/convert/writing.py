@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pixelwise.data.channels import SPLITS
 from pixelwise.data.convert.conversion import Conversion, Item, Options
 from pixelwise.data.convert.copying import copied
 from pixelwise.data.convert.formats import FORMATS
@@ -18,7 +19,6 @@ from pixelwise.data.convert.outcome import ConversionReport
 from pixelwise.data.convert.source import Source, open_source
 from pixelwise.data.convert.splitting import Unit, divide
 from pixelwise.data.findings import FileFault, Finding
-from pixelwise.data.pairs import SPLITS
 from pixelwise.errors import DataError, Interrupted, SettingsError, Unwritable
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
 from pixelwise.outputs import whole

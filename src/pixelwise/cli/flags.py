@@ -1,0 +1,98 @@
+"""Flags of settings with their groups, choices and ranges; a parser that refuses like the rest of Pixelwise."""
+
+import argparse
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from pixelwise.errors import SettingsError
+from pixelwise.settings import FIELDS, GROUPS, KINDS, allowed
+
+_INDENT = "  "
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that refuses like the rest of Pixelwise, knows no abbreviations and has a short usage line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False, formatter_class=_Formatter)
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse with exit code 2 and where to look."""
+        raise SettingsError(f"{message}. See `{self.prog} --help`.")
+
+    def format_help(self) -> str:
+        """The help text, below the short usage line."""
+        self.usage = self._short_usage()
+        return super().format_help()
+
+    def _short_usage(self) -> str:
+        """What must be given; the flags that may be are listed below it."""
+        parts, may = [self.prog], False
+        for action in self._actions:
+            name = str(action.metavar or action.dest)
+            if action.required and action.option_strings:
+                parts.append(f"{action.option_strings[0]} {name}")
+            elif action.option_strings:
+                may = True
+            elif action.nargs == argparse.OPTIONAL:
+                parts.append(f"[{name}]")
+            else:
+                parts.append(f"{name} ..." if action.nargs in (argparse.ONE_OR_MORE, argparse.PARSER) else name)
+        return " ".join([*parts, "[flags]"] if may else parts).replace("%", "%%")
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of a menu apart."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        lines: list[str] = []
+        for line in text.splitlines():
+            first, below, content = "", "", line.strip()
+            if line.startswith(_INDENT):
+                # The second column of a menu begins where the meanings do.
+                column = len(content) - len(content.partition("  ")[2].lstrip())
+                first, below = _INDENT, _INDENT + " " * column
+            lines += textwrap.wrap(content, width, initial_indent=first, subsequent_indent=below)
+        return lines
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """A flag for every setting, in the groups that settings have."""
+    for title in GROUPS:
+        add_setting_flags(
+            parser.add_argument_group(title), [name for name in FIELDS if FIELDS[name].metadata["group"] == title]
+        )
+
+
+def add_setting_flags(group: Any, names: Iterable[str]) -> None:
+    """A flag for each of these settings; values are checked by Settings, not here, so that every door refuses alike."""
+    for name in names:
+        flag, text = f"--{name.replace('_', '-')}", _help(name).replace("%", "%%")
+        if KINDS[name][0] is bool:
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
+        else:
+            group.add_argument(flag, default=argparse.SUPPRESS, metavar=_metavar(name), help=text)
+
+
+def _metavar(name: str) -> str:
+    rule = FIELDS[name].metadata
+    if rule["choices"]:
+        return "NAME" if isinstance(rule["choices"], Mapping) else "N"
+    return "VALUE" if rule["form"] else {int: "N", float: "X"}.get(KINDS[name][0], "TEXT")
+
+
+def _help(name: str) -> str:
+    """Its meaning, what it may be and its default; a menu has a line for each of its names."""
+    default, rule = FIELDS[name].default, FIELDS[name].metadata
+    text = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+    facts = [f"default: {text.lower() if isinstance(default, bool) or default is None else text or 'none'}"]
+    menu = rule["choices"] if isinstance(rule["choices"], Mapping) else {}
+    if not menu and KINDS[name][0] is not bool and allowed(name):
+        facts.insert(0, allowed(name))
+    return "\n".join([f"{rule['meaning']} ({'; '.join(facts)})", *_menu_lines(menu)])
+
+
+def _menu_lines(menu: Mapping[str, Any]) -> list[str]:
+    width = max(map(len, menu), default=0)
+    return [f"{_INDENT}{name:<{width}}  {choice.meaning}" for name, choice in menu.items()]

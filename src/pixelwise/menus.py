@@ -1,0 +1,91 @@
+"""What may be chosen by name: each name once, with its meaning and with what builds it.
+
+Settings, `--help`, the documents, `describe` and the code that builds a choice all read these dictionaries. A new head,
+loss, optimizer or schedule is written where its kind lives and gets one line here.
+"""
+
+from typing import Any, NamedTuple
+
+
+class Choice(NamedTuple):
+    """Something that a setting may name."""
+
+    meaning: str  # one line, as part of a sentence
+    home: str | None = None  # module:name of what builds it, as in an entry point; None where nothing is built
+
+    def built(self) -> Any:
+        """What stands at `home`, loaded now: this module must not wait for PyTorch, nor a low room for a high one."""
+        import pkgutil
+
+        return None if self.home is None else pkgutil.resolve_name(self.home)
+
+
+HEADS: dict[str, Choice] = {
+    "deeplab": Choice(
+        "DeepLabV3: parallel convolutions of several dilations and an image average, side by side, then merged",
+        "pixelwise.models.heads:DeepLabHead",
+    ),
+    "deeplabv3plus": Choice(
+        "DeepLabV3+: the branches of DeepLabV3, then a decoder that adds the trunk's fine feature map",
+        "pixelwise.models.heads:DeepLabV3PlusHead",
+    ),
+    "dilated": Choice(
+        "Dilated context (Yu and Koltun): a 1x1 classification, then 3x3 convolutions of rising dilation on it",
+        "pixelwise.models.heads:DilatedHead",
+    ),
+    "fcn": Choice("FCN: one 3x3 convolution on the last feature map", "pixelwise.models.heads:FCNHead"),
+    "psp": Choice(
+        "PSPNet: the last feature map beside its averages over 1x1, 2x2, 3x3 and 6x6 regions",
+        "pixelwise.models.heads:PSPHead",
+    ),
+}
+"""Classes; see `models.heads` for how they are called."""
+
+LOSSES: dict[str, Choice] = {
+    "cross_entropy": Choice(
+        "negative log-likelihood of the labelled pixels", "pixelwise.training.losses:cross_entropy"
+    ),
+    "dice": Choice("1 - the mean soft Dice score of the classes in the truth", "pixelwise.training.losses:dice"),
+    "focal": Choice("cross entropy that counts easy pixels less, with gamma 2", "pixelwise.training.losses:focal"),
+    "lovasz": Choice("Lovász-Softmax, a convex stand-in for 1 - IoU", "pixelwise.training.losses:lovasz"),
+    "ohem": Choice("cross entropy of the hard pixels alone", "pixelwise.training.losses:ohem"),
+}
+"""Functions; see `training.losses`."""
+
+CLASS_WEIGHTS: dict[str, Choice] = {
+    "inverse_square_root": Choice("1 / sqrt(share of the pixels)", "pixelwise.data.advice:inverse_square_root"),
+    "median_frequency": Choice(
+        "median frequency / frequency in the images that have the class", "pixelwise.data.advice:median_frequency"
+    ),
+    "none": Choice("all classes alike"),
+}
+"""Functions; see `data.advice.class_weights`."""
+
+OPTIMIZERS: dict[str, Choice] = {
+    "adagrad": Choice("steps shrink with the sum of squared gradients", "pixelwise.training.optimizer:adagrad"),
+    "adam": Choice("steps scaled by running moments of the gradient", "pixelwise.training.optimizer:adam"),
+    "adamw": Choice("Adam whose weight decay stands apart from the gradient", "pixelwise.training.optimizer:adamw"),
+    "nag": Choice("SGD with Nesterov's momentum", "pixelwise.training.optimizer:nag"),
+    "rmsprop": Choice("steps scaled by a running mean of squared gradients", "pixelwise.training.optimizer:rmsprop"),
+    "sgd": Choice("gradient descent with momentum", "pixelwise.training.optimizer:sgd"),
+}
+"""Functions; see `training.optimizer.build_optimizer`."""
+
+SCHEDULES: dict[str, Choice] = {
+    "cosine": Choice("half a cosine, down to 0", "pixelwise.training.optimizer:cosine"),
+    "exponential": Choice(
+        "evenly in the logarithm, by lr_scheduler_factor over the whole training",
+        "pixelwise.training.optimizer:exponential",
+    ),
+    "poly": Choice("(1 - share of the training done)^0.9, down to 0", "pixelwise.training.optimizer:poly"),
+    "step": Choice(
+        "times lr_scheduler_factor after each epoch in lr_scheduler_step", "pixelwise.training.optimizer:step"
+    ),
+}
+"""Functions; see `training.optimizer.learning_rate_factor`."""
+
+PRECISIONS: dict[str, Choice] = {
+    "bfloat16": Choice("half the memory; fast where the machine has units for it", "torch:bfloat16"),
+    "float32": Choice("on every machine", "torch:float32"),
+}
+"""Types of numbers; see `runtime.choose_precision`."""
