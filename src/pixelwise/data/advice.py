@@ -13,6 +13,7 @@ from pixelwise.data.findings import Finding
 from pixelwise.data.regions import ClassRegions
 from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, Size
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import factor, length, percent
 
 IMBALANCE_LIMIT = 10
 """Above this ratio of the largest class to the smallest there is a warning."""
@@ -189,23 +190,3 @@ def advise(facts: Facts, *, output_stride: int | None = None, branches: Sequence
     if output_stride is not None:
         scales = scale_sentences(facts.regions, facts.labels, output_stride=output_stride, branches=branches)
     return Advice(weights, suggested_crop_size(facts.sizes.counts), scales)
-
-
-def percent(share: float) -> str:
-    """A share from 0 to 1 as people read it: "27.3 %", "0.024 %", "-" for NaN."""
-    if math.isnan(share):
-        return "-"
-    if 0 < share < 0.000005:
-        return "< 0.001 %"
-    digits = 1 if share >= 0.01 else 2 if share >= 0.001 else 3
-    return f"{100 * share:.{digits}f} %" if share else "0 %"
-
-
-def length(size_px: float) -> str:
-    """A length as people read it: "3.8 px", "115 px", "-" for NaN."""
-    return "-" if math.isnan(size_px) else f"{size_px:.1f} px" if size_px < 10 else f"{size_px:.0f} px"
-
-
-def factor(weight: float) -> str:
-    """A class weight as people read it: "0.31", "4.7", "160"."""
-    return f"{weight:.2g}" if weight < 10 else f"{weight:.0f}"

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pixelwise.data.advice import IMBALANCE_LIMIT, Advice, Branch, covering, factor, length, percent
+from pixelwise.data.advice import IMBALANCE_LIMIT, Advice, Branch, covering
 from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import factor, length, percent
 
 COLUMNS = 100
 

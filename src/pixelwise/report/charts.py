@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NamedTuple
 
-from pixelwise.data.advice import percent
 from pixelwise.labels import Color, hex_color
+from pixelwise.phrases import percent
 from pixelwise.report.page import Html, swatch
 
 SLICES = 12

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.data.advice import percent
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import percent, thousands
 from pixelwise.report.facts import class_name
-from pixelwise.report.figures.confusion import thousands
 from pixelwise.report.page import Html, Section, html, joined, picture, swatch, table
 
 MOST_CLASSES = 25

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pixelwise.data.advice import IMBALANCE_LIMIT, length, percent
+from pixelwise.data.advice import IMBALANCE_LIMIT
 from pixelwise.inference.render import mask_image
 from pixelwise.labels import IGNORE, LabelTable
+from pixelwise.phrases import length, percent
 from pixelwise.report.charts import Share, bars, pie
 from pixelwise.report.content import Panel
 from pixelwise.report.facts import class_name

@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pixelwise.data.advice import advise, factor, length, percent
+from pixelwise.data.advice import advise
 from pixelwise.data.statistics import Facts
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import factor, length, percent
 from pixelwise.report.charts import Share, bars, pie
 from pixelwise.report.page import Html, Section, folded, html, joined, swatch, table
 

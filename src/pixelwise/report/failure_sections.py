@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from pixelwise.data.advice import percent
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import percent
 from pixelwise.report.failures import LISTED, Comparison, comparisons, doubtful, largest_effect
 from pixelwise.report.numbers import number, score_text
 from pixelwise.report.page import Html, Section, filter_box, html, joined, table

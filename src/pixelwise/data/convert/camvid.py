@@ -12,9 +12,9 @@ from pixelwise.data.convert.fitting import ClassIds
 from pixelwise.data.convert.mapping import class_ids_of, color_number
 from pixelwise.data.convert.pairing import split_of
 from pixelwise.data.convert.source import Source
-from pixelwise.data.convert.survey import counted, listed
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, Color, LabelTable
+from pixelwise.phrases import counted, listed
 
 # Badrinarayanan, Kendall and Cipolla, "SegNet", 2017: the names and colours, and what each takes of the 32 classes of
 # Brostow, Fauqueur and Cipolla, "Semantic object classes in video", 2009. Void is ignored.

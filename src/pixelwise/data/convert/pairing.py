@@ -10,9 +10,9 @@ from typing import NamedTuple, TypeVar
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.patterns import match
 from pixelwise.data.convert.source import Source
-from pixelwise.data.convert.survey import counted, listed
 from pixelwise.data.pairs import IMAGE_SUFFIXES
 from pixelwise.errors import DataError, SettingsError
+from pixelwise.phrases import counted, listed
 
 PICTURES = IMAGE_SUFFIXES | {".gif"}
 

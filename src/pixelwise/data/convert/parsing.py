@@ -9,9 +9,9 @@ from pixelwise.data.convert.decoding import value_plane
 from pixelwise.data.convert.fitting import ClassIds
 from pixelwise.data.convert.mapping import class_ids_of
 from pixelwise.data.convert.source import Source
-from pixelwise.data.convert.survey import counted, listed
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, LabelTable
+from pixelwise.phrases import counted, listed
 
 _NAMES = (
     "background", "hat", "hair", "glove", "sunglasses", "upper clothes", "dress", "coat", "socks", "pants",

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pixelwise.data.advice import IMBALANCE_LIMIT, percent
+from pixelwise.data.advice import IMBALANCE_LIMIT
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import percent
 from pixelwise.report.charts import Share, gathered
 from pixelwise.report.figures.canvas import (
     BLUE,

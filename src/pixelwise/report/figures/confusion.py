@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.data.advice import percent
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import percent, thousands
 from pixelwise.report.figures.canvas import INK, QUIET, axes, empty, head, rgb, scale, short, table_of
 
 if TYPE_CHECKING:
@@ -84,16 +84,6 @@ def most_confused(scores: Mapping[str, Any], labels: LabelTable | None = None, *
     ax.set(xlabel="share of all wrong pixels (%)", xlim=(0, max(values) * 1.75), ylim=(-0.6, len(listed) - 0.4))
     head(ax, title, "Truth → prediction. Bars have the colour of the true class, squares that of the predicted one.")
     return drawn
-
-
-def thousands(count: int) -> str:
-    """A number of pixels in four characters at most: 812, 9.5K, 812K, 1.2M, 3.4B."""
-    for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
-        # What would round up to 1000 of a unit is 1 of the next.
-        if count >= size - size // 2000:
-            value = count / size
-            return f"{value:.1f}{letter}" if value < 9.95 else f"{value:.0f}{letter}"
-    return str(count)
 
 
 def _matrix(scores: Mapping[str, Any], labels: LabelTable | None) -> tuple[NDArray[np.int64], list[str]]:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.data.advice import percent
 from pixelwise.inference.render import WRONG, error_map
 from pixelwise.labels import IGNORE, LabelTable
+from pixelwise.phrases import percent
 from pixelwise.report.figures.canvas import QUIET, figure, plain, rgb, scale, short
 from pixelwise.scoring.difference import absolute_difference
 
