@@ -4,7 +4,18 @@ import math
 
 import pytest
 
-from pixelwise.phrases import and_more, counted, factor, length, listed, percent, thousands
+from pixelwise.phrases import (
+    and_more,
+    counted,
+    factor,
+    first_line,
+    length,
+    listed,
+    listed_lines,
+    percent,
+    shortened,
+    thousands,
+)
 
 
 @pytest.mark.parametrize(
@@ -91,3 +102,39 @@ def test_entries_that_hold_commas_are_told_apart_by_semicolons():
 @pytest.mark.parametrize(("rest", "text"), [(-3, ""), (0, ""), (1, " and 1 more"), (1234, " and 1,234 more")])
 def test_a_list_that_lacks_nothing_has_no_ending(rest, text):
     assert and_more(rest) == text
+
+
+def test_lines_end_in_how_many_they_leave_out():
+    assert listed_lines([], 2) == []
+    assert listed_lines(["a", "b"], 2, " faults") == ["a", "b"]
+    assert listed_lines(["a", "b", "c"], 2) == ["a", "b", "... and 1 more"]
+    assert listed_lines(range(1500), 1, " faults") == ["0", "... and 1,499 more faults"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("", ""), ("a", "a"), ("road", "road"), ("roads", "roa…"), ("sidewalk", "sid…")]
+)
+def test_a_text_that_is_too_long_ends_in_dots(text, shown):
+    assert shortened(text, 4) == shown
+    assert len(shown) <= 4
+
+
+def test_the_end_of_a_shortened_text_counts_among_its_letters():
+    assert shortened("background", 9, end="...") == "backgr..."
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("no such file"), "no such file"),
+        (ValueError("\n  cut off at byte 3\nand more"), "cut off at byte 3"),
+        (ValueError(), "ValueError"),
+        (KeyError("\n"), r"'\n'"),
+        (RuntimeError(" "), "RuntimeError"),
+        (ValueError("x" * 200), "x" * 200),
+        (ValueError("x" * 201), "x" * 199 + "…"),
+        ("\n\tfirst difference\n\tsecond", "first difference"),
+    ],
+)
+def test_an_error_is_told_by_its_first_line(error, line):
+    assert first_line(error) == line

@@ -49,3 +49,20 @@ def listed(entries: Iterable[object], most: int = 5, *, separator: str = ", ") -
     texts = [str(entry) for entry in entries]
     rest = len(texts) - most
     return separator.join(texts[:most]) + (separator.strip(", ") + and_more(rest) if rest > 0 else "")
+
+
+def listed_lines(entries: Iterable[object], most: int, ending: str = "") -> list[str]:
+    """The first `most` entries on lines of their own and, if there are others, "... and 3 more" and `ending`."""
+    texts = [str(entry) for entry in entries]
+    return texts[:most] + ([f"...{and_more(len(texts) - most)}{ending}"] if len(texts) > most else [])
+
+
+def shortened(text: str, most: int, *, end: str = "…") -> str:
+    """At most `most` characters, the last of which are `end` where some are left out: "backgr…"."""
+    return text if len(text) <= most else text[: most - len(end)] + end
+
+
+def first_line(error: object) -> str:
+    """What an error says first, in 200 characters at most: "no such file"; the name of its type if it says nothing."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return shortened(lines[0], 200)

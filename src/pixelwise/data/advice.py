@@ -147,19 +147,19 @@ def scale_sentences(
     if thin:
         sentences.append(
             f"Objects thinner than a cell of the last feature map ({output_stride} px) hold most pixels of "
-            f"{_listed(thin)}: a smaller output_stride, a head with a decoder (deeplabv3plus) or larger images show "
+            f"{_sized(thin)}: a smaller output_stride, a head with a decoder (deeplabv3plus) or larger images show "
             "them better."
         )
     if long:
         sentences.append(
             f"Objects longer than the widest branch ({widest.name}) sees ({widest.extent_px:.0f} px) hold most pixels "
-            f"of {_listed(long)}: pooling over the image (psp, deeplab), larger dilations or smaller images show them "
+            f"of {_sized(long)}: pooling over the image (psp, deeplab), larger dilations or smaller images show them "
             "whole."
         )
     return tuple(sentences)
 
 
-def _listed(sizes_px: Mapping[str, float]) -> str:
+def _sized(sizes_px: Mapping[str, float]) -> str:
     return ", ".join(f"{name} ({length(size)})" for name, size in sizes_px.items())
 
 

@@ -6,7 +6,7 @@ from html import escape
 from typing import NamedTuple
 
 from pixelwise.labels import Color, hex_color
-from pixelwise.phrases import percent
+from pixelwise.phrases import percent, shortened
 from pixelwise.report.page import Html, swatch
 
 SLICES = 12
@@ -41,7 +41,7 @@ def bars(shares: Sequence[Share], *, title: str, unit: str = "px") -> Html:
         length = 100 * value / largest
         rows.append(
             f"<g><title>{escape(f'{name}: {numbers}')}</title>"
-            f'<text x="0" y="{top + 15}">{escape(_shortened(name, 20))}</text>'
+            f'<text x="0" y="{top + 15}">{escape(shortened(name, 20))}</text>'
             f'<text x="100%" y="{top + 15}" text-anchor="end">{escape(numbers)}</text>'
             f'<rect y="{top + 21}" width="100%" height="{_BAR}" fill="currentColor" opacity="0.08"/>'
             f'<rect y="{top + 21}" width="{length:.2f}%" height="{_BAR}" fill="{hex_color(color)}" '
@@ -113,7 +113,7 @@ def _names_around(labels: Iterable[tuple[str, float]]) -> str:
         text_x, anchor = side * 88, "start" if side > 0 else "end"
         drawn.append(
             f'<path d="M{x:.1f} {y:.1f}L{side * 84} {label_y:.1f}" fill="none" stroke="currentColor" opacity="0.6"/>'
-            f'<text x="{text_x}" y="{label_y + 4:.1f}" text-anchor="{anchor}">{escape(_shortened(name, 12))}</text>'
+            f'<text x="{text_x}" y="{label_y + 4:.1f}" text-anchor="{anchor}">{escape(shortened(name, 12))}</text>'
         )
     return "".join(drawn)
 
@@ -131,7 +131,3 @@ def _opening(title: str, description: str) -> str:
 
 def _listing(shares: Iterable[Share], whole: int) -> str:
     return ", ".join(f"{share.name} {percent(share.value / whole)}" for share in shares)
-
-
-def _shortened(name: str, length: int) -> str:
-    return name if len(name) <= length else name[: length - 1] + "…"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixelwise.labels import LabelTable
-from pixelwise.phrases import percent, thousands
+from pixelwise.phrases import percent, shortened, thousands
 from pixelwise.report.facts import class_name
 from pixelwise.report.page import Html, Section, html, joined, picture, swatch, table
 
@@ -107,7 +107,7 @@ def _heat_map(
     steps = np.ceil(np.clip(shades, 0, 1) * _STEPS - 1e-9).astype(int)
     head = "".join(
         f'<th scope="col" title="{escape(labels.names[i])}">{swatch(labels.colors[i])}<span>{i} '
-        f"{html(_short(labels.names[i]))}</span></th>"
+        f"{html(shortened(labels.names[i], 14))}</span></th>"
         for i in class_ids
     )
     lines = []
@@ -145,7 +145,3 @@ def _whole(counts: Counts, occurring: NDArray[np.int64]) -> Html:
 
 def _off_diagonal(counts: Counts) -> Counts:
     return counts * (1 - np.eye(len(counts), dtype=np.int64))
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 14 else name[:13] + "…"

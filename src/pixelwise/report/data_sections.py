@@ -9,7 +9,7 @@ from PIL import Image
 from pixelwise.data.advice import IMBALANCE_LIMIT
 from pixelwise.inference.render import mask_image
 from pixelwise.labels import IGNORE, LabelTable
-from pixelwise.phrases import length, percent
+from pixelwise.phrases import counted, length, percent
 from pixelwise.report.charts import Share, bars, pie
 from pixelwise.report.content import Panel
 from pixelwise.report.facts import class_name
@@ -138,7 +138,7 @@ def _share(facts: Row, class_id: int, of: str) -> str:
 def _sizes(sizes: Row) -> str:
     shown = [f"{entry['width']} x {entry['height']}: {entry['images']:,}" for entry in sizes["sizes"][:_SIZES_SHOWN]]
     rest = int(sizes["different"]) - len(shown)
-    return ", ".join(shown) + (f" and {rest:,} other sizes" if rest else "")
+    return ", ".join(shown) + (f" and {counted(rest, 'other size')}" if rest else "")
 
 
 def _objects(split: str, facts: Row, labels: LabelTable) -> Html:

@@ -87,7 +87,7 @@ def _original(source: Source, options: Options) -> Conversion:
     both = [stem for stem in masks if stem in images]
     if not both:
         folders = {str(PurePosixPath(name).parent) for name in source.names}
-        raise DataError(f"{source.path}: is not CamVid; it has {listed(folders)}. Expected {_EXPECTED}.")
+        raise DataError(f"{source.path}: is not CamVid; it has {listed(sorted(folders))}. Expected {_EXPECTED}.")
     given = find_color_table(source)
     table = options.classes or (given[1] if given else None)
     if table is None:

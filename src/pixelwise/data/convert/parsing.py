@@ -59,7 +59,7 @@ def _read(source: Source, options: Options, labels: LabelTable, layout: tuple[st
         folders = {str(PurePosixPath(name).parent) for name in source.names}
         raise DataError(
             f"{source.path}: found {len(images)} images and {len(masks)} masks of class ids with equal names, in "
-            f"{listed(folders)}. Expected {layout[2]}."
+            f"{listed(sorted(folders))}. Expected {layout[2]}."
         )
     wanted, notes = _lists(source)
     items = [

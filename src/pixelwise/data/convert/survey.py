@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import DataError
-from pixelwise.phrases import counted
+from pixelwise.phrases import counted, listed
 
 MAX_VALUES = 65_536
 """So many different values are counted; colour masks with more are photographs."""
@@ -68,13 +68,13 @@ def value_counts(plane: npt.NDArray[Any]) -> dict[int, int]:
 
 def shares(values: Survey, total: int, show: Callable[[int], str]) -> str:
     """The most frequent of `values` with their share of `total` pixels, for a message."""
-    most = sorted(values.items(), key=lambda item: -item[1].pixels)[:_LISTED]
-    told = "; ".join(
+    most = sorted(values.items(), key=lambda item: -item[1].pixels)
+    told = (
         f"{show(value)} ({100 * found.pixels / max(total, 1):.2g} % of pixels, {counted(found.files, 'mask')}, e.g. "
         f"{found.example})"
         for value, found in most
     )
-    return told + (f"; and {len(values) - _LISTED} more" if len(values) > _LISTED else "")
+    return listed(told, _LISTED, separator="; ")
 
 
 def _add(seen: dict[int, Seen], counts: Mapping[int, int], name: str) -> None:

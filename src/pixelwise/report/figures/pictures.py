@@ -9,7 +9,7 @@ from PIL import Image
 
 from pixelwise.inference.render import WRONG, error_map
 from pixelwise.labels import IGNORE, LabelTable
-from pixelwise.phrases import percent
+from pixelwise.phrases import and_more, percent
 from pixelwise.report.figures.canvas import QUIET, figure, plain, rgb, scale, short
 from pixelwise.scoring.difference import absolute_difference
 
@@ -151,8 +151,8 @@ def _legend(ax: "Axes", labels: LabelTable, *masks: Mask) -> None:
         Patch(facecolor=rgb(labels.colors[i]), edgecolor=QUIET, label=f"{i}  {short(labels.names[i])}")
         for i in sorted(occurring[:_LISTED])
     ]
-    if len(occurring) > _LISTED:
-        entries.append(Patch(facecolor="none", edgecolor="none", label=f"and {len(occurring) - _LISTED} more"))
+    if rest := and_more(len(occurring) - _LISTED):
+        entries.append(Patch(facecolor="none", edgecolor="none", label=rest.strip()))
     if counts[IGNORE]:
         entries.append(Patch(facecolor="white", edgecolor=QUIET, label=f"{IGNORE}  ignored"))
     columns = 1 if len(entries) <= 14 else 2
