@@ -3,27 +3,15 @@
 import math
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import NamedTuple
 
 from pixelwise.labels import Color, hex_color
 from pixelwise.phrases import percent, shortened
 from pixelwise.report.page import Html, swatch
-
-SLICES = 12
-"""A pie has so many slices at most; what is smaller is gathered in one more."""
+from pixelwise.report.shares import Share, gathered
 
 _ROW, _BAR = 40, 12  # px
 _RADIUS, _LABEL_GAP = 70, 17
 _LABELLED_SHARE = 0.05
-_OTHER_COLOR = (136, 136, 136)
-
-
-class Share(NamedTuple):
-    """One part of a whole: what a bar or a slice stands for."""
-
-    name: str
-    value: int
-    color: Color
 
 
 def bars(shares: Sequence[Share], *, title: str, unit: str = "px") -> Html:
@@ -76,17 +64,6 @@ def pie(shares: Iterable[Share], *, title: str) -> Html:
         for share in ordered
     )
     return Html(f'<div>{opening}{drawn}</svg><ul class="legend">{"".join(entries)}</ul></div>')
-
-
-def gathered(shares: Iterable[Share]) -> list[Share]:
-    """The parts that are not zero, largest first; what comes after SLICES is one part, named as such."""
-    ordered = sorted((share for share in shares if share.value), key=lambda share: -share.value)
-    kept, rest = ordered[:SLICES], ordered[SLICES:]
-    if len(rest) == 1:
-        return ordered
-    if rest:
-        kept.append(Share(f"{len(rest)} others", sum(share.value for share in rest), _OTHER_COLOR))
-    return kept
 
 
 def _nothing(title: str) -> Html:

@@ -8,8 +8,9 @@ from pixelwise.data.advice import advise
 from pixelwise.data.statistics import Facts
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import counted, factor, length, percent
-from pixelwise.report.charts import Share, bars, pie
+from pixelwise.report.charts import bars, pie
 from pixelwise.report.page import Html, Section, folded, html, joined, swatch, table
+from pixelwise.report.shares import Share
 
 _SIZES_SHOWN = 20
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from pixelwise.data.advice import IMBALANCE_LIMIT
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import percent
-from pixelwise.report.charts import Share, gathered
 from pixelwise.report.figures.canvas import (
     BLUE,
     FAINT,
@@ -21,6 +20,7 @@ from pixelwise.report.figures.canvas import (
     short,
     table_of,
 )
+from pixelwise.report.shares import Share, gathered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
