@@ -20,6 +20,7 @@ from torch import Tensor
 from pixelwise.errors import DataError, ModelError, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import Segmenter, build_segmenter
+from pixelwise.phrases import first_line
 from pixelwise.settings import Settings
 
 FORMAT_VERSION = 1
@@ -62,9 +63,11 @@ class Bundle:
         try:
             model.load_state_dict(dict(self.state))
         except RuntimeError as error:
+            differences = str(error).partition("\n")[2]  # behind a line that only says that there are some
             raise ModelError(
                 f"The bundle's weights are not those of its settings ({self.settings.algorithm} on "
-                f"{self.settings.backbone}, {self.labels.num_classes} classes): {_shortened(error)} {_REMEDY}"
+                f"{self.settings.backbone}, {self.labels.num_classes} classes): {first_line(differences or error)} "
+                f"{_REMEDY}"
             ) from None
         return model.eval()
 
@@ -290,8 +293,3 @@ def _verified(weights: bytes, facts: Mapping[str, Any], source: str) -> bytes:
     if hashlib.sha256(weights).hexdigest() != facts["weights"].get("sha256"):
         raise ModelError(f"{where}: its sha256 is not the one in {FACTS_FILE}: a file was changed. {_REMEDY}")
     return weights
-
-
-def _shortened(error: Exception) -> str:
-    """The first difference that load_state_dict found."""
-    return (str(error).splitlines()[1:] or [str(error)])[0].strip()[:200]

@@ -10,10 +10,7 @@ from pixelwise.data.advice import (
     advise,
     class_weights,
     covering,
-    factor,
     imbalance_finding,
-    length,
-    percent,
     scale_sentences,
     suggested_crop_size,
 )
@@ -146,11 +143,3 @@ def test_advice_is_valid_json_and_works_on_nothing():
     assert advise(facts).scales == ()
     nothing = Facts(LABELS, balance(0, 0, 0), ImageSizes({}), (NO_REGIONS,) * 3, PixelMoments().result())
     assert advise(nothing).to_json()["crop_size"] is None
-
-
-def test_numbers_are_written_as_people_read_them():
-    shares = [1, 0.273, 0.0057, 0.00024, 0.00001, 0.000001, 0, math.nan]
-    expected = ["100.0 %", "27.3 %", "0.57 %", "0.024 %", "0.001 %", "< 0.001 %", "0 %", "-"]
-    assert [percent(share) for share in shares] == expected
-    assert [length(size) for size in (3.84, 115.2, math.nan)] == ["3.8 px", "115 px", "-"]
-    assert [factor(weight) for weight in (0.309, 4.75, 160.2)] == ["0.31", "4.8", "160"]

@@ -2,7 +2,8 @@ import itertools
 import math
 import re
 
-from pixelwise.report.charts import SLICES, Share, bars, gathered, pie
+from pixelwise.report.charts import bars, pie
+from pixelwise.report.shares import Share
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -73,14 +74,3 @@ def test_names_beside_a_pie_do_not_touch(read):
     for side in ("start", "end"):
         heights = sorted(float(text["y"]) for text in labels if text["text-anchor"] == side)
         assert all(lower - upper >= 16.9 for upper, lower in itertools.pairwise(heights))
-
-
-def test_small_slices_are_gathered_and_zeros_left_out():
-    kept = gathered(shares(*range(20)))
-    assert len(kept) == SLICES + 1
-    assert kept[0].value == 19
-    assert (kept[-1].name, kept[-1].value) == ("7 others", 1 + 2 + 3 + 4 + 5 + 6 + 7)
-
-
-def test_a_single_slice_too_many_keeps_its_name():
-    assert [share.name for share in gathered(shares(*range(1, SLICES + 2)))][-1] == "class 0"

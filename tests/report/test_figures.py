@@ -13,7 +13,6 @@ from PIL import Image
 from pixelwise.errors import DataError, MissingExtra, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.report import figures
-from pixelwise.report.figures.confusion import thousands
 
 pytest.importorskip("matplotlib")
 
@@ -152,22 +151,6 @@ def test_the_normalised_confusion_has_the_recall_on_its_diagonal():
         np.asarray(figure.axes[0].images[0].get_array()), [[600 / 7, 100 / 7], [100 / 3, 200 / 3]]
     )
     assert {"86", "14", "33", "67"} <= set(texts(figure))
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0"),
-        (999, "999"),
-        (1000, "1.0K"),
-        (12_345, "12K"),
-        (999_499, "999K"),
-        (999_500, "1.0M"),
-        (34 * 10**8, "3.4B"),
-    ],
-)
-def test_thousands_are_k_millions_m(count, text):
-    assert thousands(count) == text
 
 
 def test_the_most_confused_pairs_come_with_their_share_of_the_errors_and_of_the_class():

@@ -14,6 +14,7 @@ from pixelwise.data.regions import ClassRegions
 from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, Size
 from pixelwise.labels import LabelTable
 from pixelwise.menus import CLASS_WEIGHTS
+from pixelwise.phrases import factor, length, percent
 
 Floats = NDArray[np.float64]
 
@@ -154,19 +155,19 @@ def scale_sentences(
     if thin:
         sentences.append(
             f"Objects thinner than a cell of the last feature map ({output_stride} px) hold most pixels of "
-            f"{_listed(thin)}: a smaller output_stride, a head with a decoder (deeplabv3plus) or larger images show "
+            f"{_sized(thin)}: a smaller output_stride, a head with a decoder (deeplabv3plus) or larger images show "
             "them better."
         )
     if long:
         sentences.append(
             f"Objects longer than the widest branch ({widest.name}) sees ({widest.extent_px:.0f} px) hold most pixels "
-            f"of {_listed(long)}: pooling over the image (psp, deeplab), larger dilations or smaller images show them "
+            f"of {_sized(long)}: pooling over the image (psp, deeplab), larger dilations or smaller images show them "
             "whole."
         )
     return tuple(sentences)
 
 
-def _listed(sizes_px: Mapping[str, float]) -> str:
+def _sized(sizes_px: Mapping[str, float]) -> str:
     return ", ".join(f"{name} ({length(size)})" for name, size in sizes_px.items())
 
 
@@ -197,23 +198,3 @@ def advise(facts: Facts, *, output_stride: int | None = None, branches: Sequence
     if output_stride is not None:
         scales = scale_sentences(facts.regions, facts.labels, output_stride=output_stride, branches=branches)
     return Advice(weights, suggested_crop_size(facts.sizes.counts), scales)
-
-
-def percent(share: float) -> str:
-    """A share from 0 to 1 as people read it: "27.3 %", "0.024 %", "-" for NaN."""
-    if math.isnan(share):
-        return "-"
-    if 0 < share < 0.000005:
-        return "< 0.001 %"
-    digits = 1 if share >= 0.01 else 2 if share >= 0.001 else 3
-    return f"{100 * share:.{digits}f} %" if share else "0 %"
-
-
-def length(size_px: float) -> str:
-    """A length as people read it: "3.8 px", "115 px", "-" for NaN."""
-    return "-" if math.isnan(size_px) else f"{size_px:.1f} px" if size_px < 10 else f"{size_px:.0f} px"
-
-
-def factor(weight: float) -> str:
-    """A class weight as people read it: "0.31", "4.7", "160"."""
-    return f"{weight:.2g}" if weight < 10 else f"{weight:.0f}"

@@ -10,6 +10,7 @@ from pixelwise.data.findings import Finding
 from pixelwise.data.pairs import Pairs
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
+from pixelwise.phrases import listed
 
 _LISTED = 12
 
@@ -109,7 +110,7 @@ def _gaps(train: Tally, gaps: set[int], *, largest: int) -> list[Finding]:
     remedy = "Number the classes without gaps, as `--fix` does, or name all of them in classes.json."
     if gaps == {0}:
         remedy = "If the masks count classes from 1, subtract 1 from every id but 255, as `--fix` does."
-    found = f"and the other masks hold ids up to {largest} but none of {_listed(sorted(gaps))}"
+    found = f"and the other masks hold ids up to {largest} but none of {listed(sorted(gaps), _LISTED)}"
     return [Finding(train.split.truth, found, "ids 0, 1, 2, ... without gaps", remedy, "ids-with-gaps")]
 
 
@@ -123,7 +124,7 @@ def _absent(tallies: Mapping[str, Tally], absent: list[int], labels: LabelTable)
         (nowhere, "", "class-absent"),
     ):
         if ids:
-            named = _listed([f"{i} ({labels.names[i]})" for i in ids])
+            named = listed((f"{i} ({labels.names[i]})" for i in ids), _LISTED)
             findings.append(
                 Finding(
                     tallies["train"].split.truth, f"no training mask has class {named}{where}",
@@ -132,11 +133,6 @@ def _absent(tallies: Mapping[str, Tally], absent: list[int], labels: LabelTable)
                 )
             )  # fmt: skip
     return findings
-
-
-def _listed(entries: list[int] | list[str]) -> str:
-    more = f" and {len(entries) - _LISTED} more" if len(entries) > _LISTED else ""
-    return ", ".join(map(str, entries[:_LISTED])) + more
 
 
 def _drawn_as_255(masks: Path) -> Finding:

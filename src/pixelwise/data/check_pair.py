@@ -15,6 +15,7 @@ from pixelwise.data.regions import Regions, regions
 from pixelwise.data.smoothing import is_smoothed, place_between
 from pixelwise.data.statistics import PixelMoments
 from pixelwise.labels import IGNORE
+from pixelwise.phrases import percent
 
 MOSTLY = 0.5
 """The share of ignored pixels from which a mask is worth a warning."""
@@ -172,7 +173,7 @@ def _content(path: Path, counts: dict[int, int], pixels: int) -> list[Finding]:
     if ignored > MOSTLY:
         return [
             Finding(
-                path, f"is ignored on {ignored:.0%} of its pixels", f"at most {MOSTLY:.0%}",
+                path, f"is ignored on {percent(ignored)} of its pixels", f"at most {percent(MOSTLY)}",
                 "Label more of it, or leave the pair out: it costs time and teaches little.", "mask-mostly-ignored",
             )
         ]  # fmt: skip

@@ -12,6 +12,7 @@ from pixelwise.data.regions import ClassRegions
 from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import counted, listed_lines, percent
 
 _SHOWN_PER_CODE = 20
 
@@ -98,8 +99,7 @@ class CheckReport:
             lines += ["", *_class_lines(self.labels, self.splits)]
         for title, findings in (("fault", self.faults), ("warning", self.warnings), ("note", self.notes)):
             if findings:
-                count = f"{len(findings)} {title}{'s' if len(findings) > 1 else ''}"
-                lines += ["", count, *_listed(findings)]
+                lines += ["", counted(len(findings), title), *_finding_lines(findings)]
         return "\n".join([*lines, "", _verdict(self.faults)])
 
     def _of(self, severity: str) -> tuple[Finding, ...]:
@@ -123,8 +123,8 @@ def _facts_text(facts: SplitFacts) -> str:
     sizes = [f"{width} x {height}" for (width, height), _ in facts.sizes.most_frequent(1)]
     different = len(facts.sizes.counts)
     shown = f"{sizes[0]} px" if different == 1 else f"{different} sizes, most often {sizes[0]} px" if sizes else ""
-    ignored = "" if math.isnan(facts.balance.ignored_share) else f", {facts.balance.ignored_share:.1%} ignored"
-    return f"{len(facts.pairs)} images{', ' if shown else ''}{shown}{ignored}"
+    ignored = "" if math.isnan(facts.balance.ignored_share) else f", {percent(facts.balance.ignored_share)} ignored"
+    return f"{counted(len(facts.pairs), 'image')}{', ' if shown else ''}{shown}{ignored}"
 
 
 def _class_lines(labels: LabelTable, splits: Mapping[str, SplitFacts]) -> list[str]:
@@ -132,13 +132,12 @@ def _class_lines(labels: LabelTable, splits: Mapping[str, SplitFacts]) -> list[s
     width = max(map(len, labels.names))
     lines = [f"{'class':>5}  {'':{width}}" + "".join(f"{name:>12}" for name in splits)]
     for i, name in enumerate(labels.names):
-        shares = [each.balance.pixel_shares[i] for each in splits.values()]
-        shown = ("-" if math.isnan(share) else f"{share:.2%}" for share in shares)
-        lines.append(f"{i:>5}  {name:{width}}" + "".join(f"{share:>12}" for share in shown))
+        shares = (percent(each.balance.pixel_shares[i]) for each in splits.values())
+        lines.append(f"{i:>5}  {name:{width}}" + "".join(f"{share:>12}" for share in shares))
     return lines
 
 
-def _listed(findings: Iterable[Finding]) -> list[str]:
+def _finding_lines(findings: Iterable[Finding]) -> list[str]:
     """Findings by code: what it means and what to do, then a line for each file."""
     by_code: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -149,14 +148,12 @@ def _listed(findings: Iterable[Finding]) -> list[str]:
         answers = {f"Expected {finding.expected}. {finding.remedy}" for finding in members}
         alike = len(answers) == 1
         lines += textwrap.wrap(answers.pop(), 100, initial_indent="  ", subsequent_indent="  ") if alike else []
-        for finding in members[:_SHOWN_PER_CODE]:
-            lines.append(f"    {finding.file}: {finding.found}." if alike else f"    {finding}")
-        if len(members) > _SHOWN_PER_CODE:
-            lines.append(f"    ... and {len(members) - _SHOWN_PER_CODE} more of this code; --json has all")
+        told = (f"{finding.file}: {finding.found}." if alike else finding for finding in members)
+        lines += [f"    {line}" for line in listed_lines(told, _SHOWN_PER_CODE, " of this code; --json has all")]
     return lines
 
 
 def _verdict(faults: tuple[Finding, ...]) -> str:
     if not faults:
         return "The dataset is sound."
-    return f"Training cannot start: correct the {len(faults)} fault{'s' if len(faults) > 1 else ''} above first."
+    return f"Training cannot start: correct the {counted(len(faults), 'fault')} above first."

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pixelwise.data.advice import IMBALANCE_LIMIT, Advice, Branch, covering, factor, length, percent
+from pixelwise.data.advice import IMBALANCE_LIMIT, Advice, Branch, covering
 from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import counted, factor, length, percent, shortened
 
 COLUMNS = 100
 
@@ -31,7 +32,7 @@ class FactSheet:
         """The sheet for the terminal."""
         number = self.facts.sizes.num_images
         some = f"; objects and pixel values are those of {self.measured} of them" if self.measured < number else ""
-        title = f"Facts of {self.split}, {_counted(number, 'image')}{some}"
+        title = f"Facts of {self.split}, {counted(number, 'image')}{some}"
         return f"{title}\n\n{facts_text(self.facts, self.advice, branches=self.branches)}"
 
     def to_json(self) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def facts_text(facts: Facts, advice: Advice, *, branches: Sequence[Branch] = ())
 
 def _class_table(balance: ClassBalance, labels: LabelTable) -> list[str]:
     if not sum(balance.pixels):
-        return [f"{_counted(balance.num_images, 'mask')}, no pixel of which has a class."]
+        return [f"{counted(balance.num_images, 'mask')}, no pixel of which has a class."]
     lines = [f"{'class':<{_NAME + 4}}  {'of the labelled pixels':<{_BAR + 11}}  {'in so many of the images'}"]
     largest = max(balance.pixel_shares)
     for i, name in enumerate(labels.names):
@@ -128,14 +129,14 @@ def _sizes(sizes: ImageSizes, advice: Advice) -> list[str]:
     if advice.crop is None:
         return ["No image could be read."]
     number = sizes.num_images
-    lines = [f"{_counted(number, 'image')} of {_counted(len(sizes.counts), 'size')}:"]
+    lines = [f"{counted(number, 'image')} of {counted(len(sizes.counts), 'size')}:"]
     shown = sizes.most_frequent(_SIZES_SHOWN)
     for (width, height), count in shown:
         share = count / number
         lines.append(f"{width:>7} x {height:<6}{count:>9}  {percent(share):>8}  {_bar(share)}".rstrip())
     rest = len(sizes.counts) - len(shown)
     if rest:
-        lines.append(f"{'':>16}{number - sum(count for _, count in shown):>9}  of {_counted(rest, 'other size')}")
+        lines.append(f"{'':>16}{number - sum(count for _, count in shown):>9}  of {counted(rest, 'other size')}")
     return lines + _wrapped(advice.crop.reason)
 
 
@@ -147,17 +148,12 @@ def _pixels(pixels: PixelStatistics) -> list[str]:
 
 
 def _label(class_id: int, name: str) -> str:
-    short = name if len(name) <= _NAME else f"{name[: _NAME - 3]}..."
-    return f"{class_id:>3} {short:<{_NAME}}"
+    return f"{class_id:>3} {shortened(name, _NAME, end='...'):<{_NAME}}"
 
 
 def _bar(share: float) -> str:
     """A bar of at most 20 marks; of one at least where there is anything, so that rare and absent differ."""
     return "#" * max(round(_BAR * share), 1 if share > 0 else 0)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _wrapped(text: str) -> list[str]:

@@ -16,6 +16,7 @@ from pixelwise.data.listing import Listing
 from pixelwise.data.manifest import read_manifest
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import listed
 from pixelwise.values import unknown_name
 
 # A mask of another type is matched too, so that the fault is its type and not a missing mask.
@@ -206,7 +207,7 @@ def _missing(root: Path | None, name: str) -> str:
     if root is None:
         return f"The channel {name!r} is not given. Give its folder, or a dataset folder that contains it."
     names = [folder for folder in _subfolders(root) if folder not in CHANNELS]
-    found = ", ".join(_subfolders(root)[:12]) or "no folders"
+    found = listed(_subfolders(root), 12) or "no folders"
     near = _similar(name, names)
     hint = f" {root / near} looks like it: rename it to {name!r} or give it as that channel." if near else ""
     return (

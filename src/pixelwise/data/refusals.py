@@ -8,6 +8,7 @@ from PIL import Image
 from pixelwise.data.findings import Box, Finding
 from pixelwise.data.pairs import Pair
 from pixelwise.labels import IGNORE
+from pixelwise.phrases import listed
 
 IMAGE_EXPECTED = "a complete JPEG, PNG, WebP, BMP or TIFF image"
 MASK_EXPECTED = "an 8-bit PNG of one channel whose values are class ids"
@@ -28,10 +29,9 @@ def unknown_ids(path: Path, mask: Image.Image, counts: Mapping[int, int], num_cl
     if not unknown:
         return None
     place = box_of(mask, unknown)
-    listed = ", ".join(f"{value} ({count} px)" for value, count in list(unknown.items())[:8])
-    more = f" and {len(unknown) - 8} more" if len(unknown) > 8 else ""
+    values = listed((f"{value} ({count} px)" for value, count in unknown.items()), 8)
     return Finding(
-        path, f"has the values {listed}{more}, from column {place[0]}, row {place[1]} on",
+        path, f"has the values {values}, from column {place[0]}, row {place[1]} on",
         f"0 to {num_classes - 1} or {IGNORE} (ignored)",
         "Correct the mask, or num_classes or classes.json if the class exists.", "id-out-of-range", place,
     )  # fmt: skip
@@ -115,6 +115,6 @@ def _colors(mask: Image.Image) -> str:
         return ""
     if not colors:
         return ""
-    most = sorted(colors, key=lambda entry: -entry[0])[:8]
-    listed = ", ".join("#{:02x}{:02x}{:02x}".format(*color) for _, color in most if isinstance(color, tuple))
-    return f" and {len(colors)} colours ({listed}{', ...' if len(colors) > 8 else ''})"
+    most = sorted(colors, key=lambda entry: -entry[0])
+    texts = ("#{:02x}{:02x}{:02x}".format(*color) for _, color in most if isinstance(color, tuple))
+    return f" and {len(colors)} colours ({listed(texts, 8)})"

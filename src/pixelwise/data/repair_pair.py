@@ -18,6 +18,7 @@ from pixelwise.data.repair_report import LABEL_MAP, ORIENTATION, RENAMED, became
 from pixelwise.data.smoothing import is_smoothed
 from pixelwise.labels import IGNORE, SourceValue
 from pixelwise.outputs import whole
+from pixelwise.phrases import listed, percent
 
 _SPOILED = {"empty-file", "truncated-file", "unreadable-file", "decompression-bomb", "mask-smoothed"}
 _CONVERTED = {
@@ -221,10 +222,9 @@ def _unplanned(path: Path, raw: RawMask, unknown: dict[SourceValue, int], plan: 
         return Finding(path, f"cannot be understood: {plan.unread}", "masks of one kind, or a table", remedy, code)
     pixels = sum(raw.counts.values())
     most = sorted(unknown, key=lambda value: -unknown[value])
-    texts = [f"{_text(raw, value, reading)} ({unknown[value] / pixels:.2%})" for value in most[:8]]
-    more = f" and {len(most) - 8} more" if len(most) > 8 else ""
+    texts = listed((f"{_text(raw, value, reading)} ({percent(unknown[value] / pixels)})" for value in most), 8)
     kind, code = ("colours", "mask-colors") if reading == "color" else ("values", "id-out-of-range")
-    found = f"has the {kind} {', '.join(texts)}{more}, which no class has"
+    found = f"has the {kind} {texts}, which no class has"
     return Finding(path, found, f"the {kind} of the {plan.labels.num_classes} classes", remedy, code)
 
 

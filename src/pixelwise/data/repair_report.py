@@ -7,6 +7,7 @@ from typing import Any
 
 from pixelwise.data.findings import CODES, Finding
 from pixelwise.labels import LabelTable, SourceValue, hex_color
+from pixelwise.phrases import listed, listed_lines
 
 CHANGES = "changes.jsonl"
 """The log in the repaired copy: one object for each change."""
@@ -109,8 +110,7 @@ def _classes(labels: LabelTable) -> Iterator[str]:
     yield f"{'class':>7}  {'name':{width}}{'  was' if labels.sources else ''}"
     for i, name in enumerate(labels.names):
         values = labels.sources[i] if labels.sources else ()
-        listed = ", ".join(map(source_text, values[:8])) + (", ..." if len(values) > 8 else "")
-        yield f"{i:>7}  {name:{width}}  {listed}".rstrip()
+        yield f"{i:>7}  {name:{width}}  {listed(map(source_text, values), 8)}".rstrip()
     if labels.ignored:
         yield f"ignored: {', '.join(map(source_text, labels.ignored))}"
 
@@ -121,6 +121,4 @@ def _left_out(findings: tuple[Finding, ...]) -> Iterator[str]:
         by_code.setdefault(finding.code, []).append(finding)
     for code, members in by_code.items():
         yield f"{code} ({CODES[code].meaning}): {len(members)}"
-        yield from (f"  {finding}" for finding in members[:_SHOWN_PER_CODE])
-        if len(members) > _SHOWN_PER_CODE:
-            yield f"  ... and {len(members) - _SHOWN_PER_CODE} more of this code"
+        yield from (f"  {line}" for line in listed_lines(members, _SHOWN_PER_CODE, " of this code"))

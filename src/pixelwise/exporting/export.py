@@ -13,6 +13,7 @@ from pixelwise.exporting.formats import FORMATS, Format
 from pixelwise.exporting.graph import deployed_graph
 from pixelwise.exporting.parity import SIZES, Parity, measure
 from pixelwise.outputs import whole
+from pixelwise.phrases import first_line
 
 _LARGEST_SIDE = 16384
 
@@ -95,9 +96,8 @@ def _write(form: Format, bundle: Bundle, size: tuple[int, int] | None, path: Pat
         raise  # no room or no permission: `whole` says so
     except Exception as error:  # the exporters have many kinds of exceptions, most of them private
         network = f"{bundle.settings.algorithm} on {bundle.settings.backbone}"
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         remedy = "Give a fixed --size, such as 512x512." if size is None else "Choose another backbone."
-        raise ModelError(f"{network} cannot be exported to {form.name} ({reason}). {remedy}") from error
+        raise ModelError(f"{network} cannot be exported to {form.name} ({first_line(error)}). {remedy}") from error
 
 
 def _proved(form: Format, bundle: Bundle, size: tuple[int, int] | None, path: Path) -> Parity:

@@ -13,6 +13,7 @@ from pixelwise.data.scene import draw_scene
 from pixelwise.errors import ModelError
 from pixelwise.exporting.formats import Run
 from pixelwise.inference.forward import class_logits, likeliest
+from pixelwise.phrases import first_line
 from pixelwise.runtime import Runtime
 
 PROBABILITY_TOLERANCE = 1e-3
@@ -83,10 +84,9 @@ def measure(run: Run, bundle: Bundle, sizes: Sequence[tuple[int, int, int]] = SI
         try:
             found = run(images)
         except Exception as error:  # each runtime has exceptions of its own
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise ModelError(
-                f"The exported model does not run on {size[0]} images of {size[1]}x{size[2]} ({reason}). Nothing was "
-                "written. Give a fixed --size, such as 512x512, or another one."
+                f"The exported model does not run on {size[0]} images of {size[1]}x{size[2]} ({first_line(error)}). "
+                "Nothing was written. Give a fixed --size, such as 512x512, or another one."
             ) from error
         trials.append(_compared(own, bundle.temperature, found))
     return Parity(tuple(trials))

@@ -15,6 +15,7 @@ from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Prediction, Predictor
 from pixelwise.inference.render import overlay, save_png, source_mask
 from pixelwise.outputs import whole
+from pixelwise.phrases import counted
 
 
 @dataclass
@@ -33,9 +34,9 @@ class PredictionReport:
     def text(self) -> str:
         """For people."""
         folder = f" in {os.path.commonpath([path.parent for path in self.written])}" if self.written else ""
-        lines = [f"{len(self.written)} masks written{folder}"]
+        lines = [f"{counted(len(self.written), 'mask')} written{folder}"]
         if self.failed:
-            lines += [f"{len(self.failed)} images could not be read:", *self.failed]
+            lines += [f"{counted(len(self.failed), 'image')} could not be read:", *self.failed]
         return "\n".join(lines)
 
 

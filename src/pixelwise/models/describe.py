@@ -12,6 +12,7 @@ from pixelwise.models.description import Description, span_words
 from pixelwise.models.segmenter import Segmenter, build_segmenter
 from pixelwise.models.stages import rows_of
 from pixelwise.models.trace import trace
+from pixelwise.phrases import first_line
 from pixelwise.settings import Settings
 
 
@@ -68,7 +69,7 @@ def describe(settings: Settings, num_classes: int) -> Description:
     except (NotImplementedError, RuntimeError) as error:
         raise SettingsError(
             f"backbone {settings.backbone!r} cannot be described: it does not run on PyTorch's meta device "
-            f"({str(error).splitlines()[0]}). It can still be trained; describe another of its family."
+            f"({first_line(error)}). It can still be trained; describe another of its family."
         ) from error
     # The loss keeps the logarithms of the probabilities, in float32 whatever the precision.
     for head in ("",) if model.auxiliary is None else ("", "auxiliary"):

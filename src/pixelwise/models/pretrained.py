@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pixelwise.errors import ModelError, WeightsUnavailable
+from pixelwise.phrases import first_line
 
 # What wraps a trunk in files: DDP, Lightning, torchvision's segmentation models, our own bundles.
 _WRAPPERS = ("module.", "model.", "backbone.", "trunk.")
@@ -33,7 +34,7 @@ def fetch_trunk(model_name: str, options: dict[str, Any]) -> nn.Module:
         trunk: nn.Module = timm.create_model(model_name, pretrained=True, **options)
     except Exception as error:  # timm and its hubs raise almost anything: URLError, HTTPError, LocalEntryNotFound ...
         raise WeightsUnavailable(
-            f"The pretrained weights of backbone {model_name!r} could not be fetched ({_first_line(error)})."
+            f"The pretrained weights of backbone {model_name!r} could not be fetched ({first_line(error)})."
         ) from error
     return trunk
 
@@ -67,7 +68,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # safetensors, zipfile, pickle and torch each have their own
         raise ModelError(
-            f"{path}: cannot be read as weights ({_first_line(error)}). Expected a whole safetensors file "
+            f"{path}: cannot be read as weights ({first_line(error)}). Expected a whole safetensors file "
             "or a state dict of tensors written by torch.save; other objects are refused."
         ) from error
     for key in ("state_dict", "model"):
@@ -163,7 +164,3 @@ def _describe(content: Any) -> str:
         strange = next((key for key, value in content.items() if not isinstance(value, Tensor)), None)
         return f"a dictionary with {strange!r}: {type(content[strange]).__name__}"
     return f"{type(content).__name__} without tensors"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

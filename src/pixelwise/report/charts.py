@@ -3,27 +3,15 @@
 import math
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import NamedTuple
 
-from pixelwise.data.advice import percent
 from pixelwise.labels import Color, hex_color
+from pixelwise.phrases import percent, shortened
 from pixelwise.report.page import Html, swatch
-
-SLICES = 12
-"""A pie has so many slices at most; what is smaller is gathered in one more."""
+from pixelwise.report.shares import Share, gathered
 
 _ROW, _BAR = 40, 12  # px
 _RADIUS, _LABEL_GAP = 70, 17
 _LABELLED_SHARE = 0.05
-_OTHER_COLOR = (136, 136, 136)
-
-
-class Share(NamedTuple):
-    """One part of a whole: what a bar or a slice stands for."""
-
-    name: str
-    value: int
-    color: Color
 
 
 def bars(shares: Sequence[Share], *, title: str, unit: str = "px") -> Html:
@@ -41,7 +29,7 @@ def bars(shares: Sequence[Share], *, title: str, unit: str = "px") -> Html:
         length = 100 * value / largest
         rows.append(
             f"<g><title>{escape(f'{name}: {numbers}')}</title>"
-            f'<text x="0" y="{top + 15}">{escape(_shortened(name, 20))}</text>'
+            f'<text x="0" y="{top + 15}">{escape(shortened(name, 20))}</text>'
             f'<text x="100%" y="{top + 15}" text-anchor="end">{escape(numbers)}</text>'
             f'<rect y="{top + 21}" width="100%" height="{_BAR}" fill="currentColor" opacity="0.08"/>'
             f'<rect y="{top + 21}" width="{length:.2f}%" height="{_BAR}" fill="{hex_color(color)}" '
@@ -78,17 +66,6 @@ def pie(shares: Iterable[Share], *, title: str) -> Html:
     return Html(f'<div>{opening}{drawn}</svg><ul class="legend">{"".join(entries)}</ul></div>')
 
 
-def gathered(shares: Iterable[Share]) -> list[Share]:
-    """The parts that are not zero, largest first; what comes after SLICES is one part, named as such."""
-    ordered = sorted((share for share in shares if share.value), key=lambda share: -share.value)
-    kept, rest = ordered[:SLICES], ordered[SLICES:]
-    if len(rest) == 1:
-        return ordered
-    if rest:
-        kept.append(Share(f"{len(rest)} others", sum(share.value for share in rest), _OTHER_COLOR))
-    return kept
-
-
 def _nothing(title: str) -> Html:
     return Html(f'<p class="quiet">{escape(title)}: nothing to draw, for all are zero.</p>')
 
@@ -113,7 +90,7 @@ def _names_around(labels: Iterable[tuple[str, float]]) -> str:
         text_x, anchor = side * 88, "start" if side > 0 else "end"
         drawn.append(
             f'<path d="M{x:.1f} {y:.1f}L{side * 84} {label_y:.1f}" fill="none" stroke="currentColor" opacity="0.6"/>'
-            f'<text x="{text_x}" y="{label_y + 4:.1f}" text-anchor="{anchor}">{escape(_shortened(name, 12))}</text>'
+            f'<text x="{text_x}" y="{label_y + 4:.1f}" text-anchor="{anchor}">{escape(shortened(name, 12))}</text>'
         )
     return "".join(drawn)
 
@@ -131,7 +108,3 @@ def _opening(title: str, description: str) -> str:
 
 def _listing(shares: Iterable[Share], whole: int) -> str:
     return ", ".join(f"{share.name} {percent(share.value / whole)}" for share in shares)
-
-
-def _shortened(name: str, length: int) -> str:
-    return name if len(name) <= length else name[: length - 1] + "…"

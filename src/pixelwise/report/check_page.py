@@ -13,6 +13,7 @@ from pixelwise.data.findings import CODES, Finding
 from pixelwise.data.pairs import Pair
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.outputs import write_text
+from pixelwise.phrases import and_more, counted
 from pixelwise.report.drawing import UNKNOWN_COLORS, Drawing, File, drawings
 from pixelwise.report.facts import class_name, facts_sections
 from pixelwise.report.page import (
@@ -149,10 +150,10 @@ def _lead(report: CheckReport, root: Path | None) -> Html:
         verdict = '<p class="verdict sound">✓ The dataset is sound: no faults.</p>'
     else:
         verdict = (
-            f'<p class="verdict fault">✗ {_counted(counts["faults"], "fault")}: training cannot start. '
+            f'<p class="verdict fault">✗ {counted(counts["faults"], "fault")}: training cannot start. '
             "Correct what is listed first.</p>"
         )
-    also = f"{_counted(counts['warnings'], 'warning')}, {_counted(counts['notes'], 'note')}."
+    also = f"{counted(counts['warnings'], 'warning')}, {counted(counts['notes'], 'note')}."
     classes = f"{report.labels.num_classes} classes, from {report.labels_from}."
     where = Html(f"<p>Files are named from <code>{html(root)}</code> on.</p>") if root else ""
     return joined([Html(verdict), Html(f"<p>{also} {html(classes)}</p>"), where])
@@ -177,7 +178,7 @@ def _group(code: str, findings: Sequence[Finding], album: _Album, root: Path | N
     """All findings of one code; what they expect and the remedy are said once where they agree."""
     severity, meaning = CODES[code]
     summary = Html(
-        f'<strong class="{severity}">{_counted(len(findings), severity)}</strong>: '
+        f'<strong class="{severity}">{counted(len(findings), severity)}</strong>: '
         f"{html(meaning)} <code>{html(code)}</code>"
     )
     drawn = album.drawn(findings)
@@ -224,8 +225,8 @@ def _figure(drawing: Drawing, labels: LabelTable) -> Html:
         return figure(Html(f'<div class="none">No picture: the file {html(drawing.problem)}.</div>'), drawing.caption)
     named = drawing.values[:_VALUES_NAMED]
     keys = joined(Html(f'<span class="key">{_value_name(value, labels)}</span>') for value in named)
-    more = f" and {len(drawing.values) - len(named)} more" if len(drawing.values) > len(named) else ""
     content = picture(drawing.picture, alt=f"The {drawing.caption}")
+    more = and_more(len(drawing.values) - len(named))
     return figure(content, joined([drawing.caption, Html("<br>"), keys, more]) if named else drawing.caption)
 
 
@@ -249,7 +250,3 @@ def _common_folder(report: CheckReport) -> Path | None:
 
 def _named(path: Path, root: Path | None) -> str:
     return str(path) if root is None or path == root else path.relative_to(root).as_posix()
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"

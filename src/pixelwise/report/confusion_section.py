@@ -8,69 +8,63 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.data.advice import percent
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import percent, shortened, thousands
+from pixelwise.report.confusions import Counts, confused_pairs, occurring, off_diagonal, row_shares
 from pixelwise.report.facts import class_name
-from pixelwise.report.figures.confusion import thousands
 from pixelwise.report.page import Html, Section, html, joined, picture, swatch, table
 
 MOST_CLASSES = 25
 """Of more classes than these the heat maps show the most confused ones, and a picture shows all."""
 
-PAIRS = 15
 _STEPS = 9  # shades, as report.css has them
 _PICTURE_SIDE = 512
-
-Counts = NDArray[np.int64]
 
 
 def confusion_section(confusion: Sequence[Sequence[int]], labels: LabelTable) -> Section:
     """Pairs most confused, counts, and shares of each true class."""
     counts = np.array(confusion, dtype=np.int64).reshape(labels.num_classes, labels.num_classes)
-    occurring = np.flatnonzero(counts.any(axis=0) | counts.any(axis=1))
-    shown = _most_confused_classes(counts, occurring)
+    all_ids = occurring(counts)
+    shown = _most_confused_classes(counts, all_ids)
     parts: list[Any] = [_pairs(counts, labels)]
-    if len(shown) < len(occurring):
+    if len(shown) < len(all_ids):
         parts.append(
             Html(
-                f"<p>The heat maps show the {len(shown)} classes with the most wrong pixels of the {len(occurring)} "
+                f"<p>The heat maps show the {len(shown)} classes with the most wrong pixels of the {len(all_ids)} "
                 "that occur; the picture below shows all.</p>"
             )
         )
     maps = joined([_shares_map(counts, shown, labels), _counts_map(counts, shown, labels)])
     parts.append(Html(f'<div class="maps">{maps}</div>'))
-    if len(shown) < len(occurring):
-        parts.append(_whole(counts, occurring))
+    if len(shown) < len(all_ids):
+        parts.append(_whole(counts[np.ix_(all_ids, all_ids)]))
     return Section("confusion", "Confusion", joined(parts))
 
 
-def _most_confused_classes(counts: Counts, occurring: NDArray[np.int64]) -> NDArray[np.int64]:
-    wrong = _off_diagonal(counts)
-    errors = (wrong.sum(axis=0) + wrong.sum(axis=1))[occurring]
-    return np.sort(occurring[np.argsort(-errors, kind="stable")[:MOST_CLASSES]])
+def _most_confused_classes(counts: Counts, class_ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    wrong = off_diagonal(counts)
+    of_class = (wrong.sum(axis=0) + wrong.sum(axis=1))[class_ids]
+    return np.sort(class_ids[np.argsort(-of_class, kind="stable")[:MOST_CLASSES]])
 
 
 def _pairs(counts: Counts, labels: LabelTable) -> Html:
-    wrong = _off_diagonal(counts)
-    total = int(wrong.sum())
-    if not total:
+    pairs = confused_pairs(counts)
+    if not pairs:
         return Html("<p>No labelled pixel is wrong.</p>")
-    order = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
-    listed = [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True) if wrong[i, j]]
     rows: list[list[Any]] = [
         [
-            class_name(i, labels),
-            class_name(j, labels),
-            int(wrong[i, j]),
-            percent(wrong[i, j] / total),
-            percent(wrong[i, j] / counts[i].sum()),
+            class_name(pair.truth, labels),
+            class_name(pair.predicted, labels),
+            pair.pixels,
+            percent(pair.of_errors),
+            percent(pair.of_class),
         ]
-        for i, j in listed
+        for pair in pairs
     ]
-    (i, j), share = listed[0], wrong[listed[0]] / total
+    worst = pairs[0]
     said = (
-        f"Most often <strong>{html(labels.names[i])}</strong> is taken for <strong>{html(labels.names[j])}</strong>: "
-        f"{percent(share)} of all wrong pixels."
+        f"Most often <strong>{html(labels.names[worst.truth])}</strong> is taken for "
+        f"<strong>{html(labels.names[worst.predicted])}</strong>: {percent(worst.of_errors)} of all wrong pixels."
     )
     head = ["truth", "predicted as", "pixels", "of all errors", "of the true class"]
     return joined([Html(f"<p>{said}</p>"), table(head, rows, caption="The pairs most confused", texts=2)])
@@ -78,8 +72,7 @@ def _pairs(counts: Counts, labels: LabelTable) -> Html:
 
 def _shares_map(counts: Counts, shown: NDArray[np.int64], labels: LabelTable) -> Html:
     """Each row over its sum; rows of classes that are not in the truth are empty."""
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)[np.ix_(shown, shown)]
+    shares = row_shares(counts)[np.ix_(shown, shown)]
     texts = [[f"{100 * share:.0f}" if share >= 0.005 else "" for share in row] for row in shares]
     note = "Row-normalised, in %: where the pixels of each true class went. The diagonal is the recall."
     return _heat_map("Shares of the true class", note, shares, texts, class_ids=shown, labels=labels)
@@ -108,7 +101,7 @@ def _heat_map(
     steps = np.ceil(np.clip(shades, 0, 1) * _STEPS - 1e-9).astype(int)
     head = "".join(
         f'<th scope="col" title="{escape(labels.names[i])}">{swatch(labels.colors[i])}<span>{i} '
-        f"{html(_short(labels.names[i]))}</span></th>"
+        f"{html(shortened(labels.names[i], 14))}</span></th>"
         for i in class_ids
     )
     lines = []
@@ -127,26 +120,15 @@ def _heat_map(
     )
 
 
-def _whole(counts: Counts, occurring: NDArray[np.int64]) -> Html:
-    part = counts[np.ix_(occurring, occurring)]
-    totals = part.sum(axis=1, keepdims=True)
-    shares = np.divide(part, totals, out=np.zeros(part.shape), where=totals > 0)
+def _whole(counts: Counts) -> Html:
     # The square root lets shares of a few percent be seen.
-    gray = (255 - np.rint(255 * np.sqrt(shares))).astype(np.uint8)
-    factor = max(1, _PICTURE_SIDE // len(occurring))
+    gray = (255 - np.rint(255 * np.sqrt(row_shares(counts)))).astype(np.uint8)
+    factor = max(1, _PICTURE_SIDE // len(counts))
     drawn = Image.fromarray(np.kron(gray, np.ones((factor, factor), dtype=np.uint8)))
     caption = (
-        f"All {len(occurring)} classes that occur, in the order of their ids: rows truth, columns prediction, black "
+        f"All {len(counts)} classes that occur, in the order of their ids: rows truth, columns prediction, black "
         "where all pixels of a true class went. Away from the diagonal, dark points are confusions."
     )
     return Html(
         f"<figure>{picture(drawn, 'The whole confusion matrix')}<figcaption>{escape(caption)}</figcaption></figure>"
     )
-
-
-def _off_diagonal(counts: Counts) -> Counts:
-    return counts * (1 - np.eye(len(counts), dtype=np.int64))
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 14 else name[:13] + "…"

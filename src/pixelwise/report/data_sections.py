@@ -6,21 +6,23 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pixelwise.data.advice import IMBALANCE_LIMIT, length, percent
+from pixelwise.data.advice import IMBALANCE_LIMIT
 from pixelwise.inference.render import mask_image
 from pixelwise.labels import IGNORE, LabelTable
-from pixelwise.report.charts import Share, bars, pie
+from pixelwise.phrases import counted, length, percent
+from pixelwise.report.charts import bars, pie
 from pixelwise.report.content import Panel
 from pixelwise.report.facts import class_name
 from pixelwise.report.numbers import number
 from pixelwise.report.page import Html, Section, figure, folded, html, joined, picture, table
 from pixelwise.report.panel_pictures import shrunk
+from pixelwise.report.shares import Share, largest
 
 Row = Mapping[str, Any]
 
 _FORMAT_SIDE = 480
 _SIZES_SHOWN = 5
-_BARS, _OTHERS = 30, (136, 136, 136)
+_BARS = 30
 _LEGEND_UNFOLDED = 20
 
 
@@ -108,12 +110,8 @@ def _charts(split: str, facts: Row, labels: LabelTable) -> Html:
         Share(f"{i} {labels.names[i]}", int(entry["pixels"]), labels.colors[i])
         for i, entry in enumerate(facts["classes"])
     ]
-    ordered = sorted(shares, key=lambda share: -share.value)
-    drawn, rest = ordered[:_BARS], ordered[_BARS:]
-    if rest:
-        drawn.append(Share(f"{len(rest)} others", sum(share.value for share in rest), _OTHERS))
-    both = bars(drawn, title=f"Pixels by class in {split}"), pie(shares, title=f"Shares of the pixels in {split}")
-    return Html(f'<div class="charts">{both[0]}{both[1]}</div>')
+    drawn = bars(largest(shares, _BARS), title=f"Pixels by class in {split}")
+    return Html(f'<div class="charts">{drawn}{pie(shares, title=f"Shares of the pixels in {split}")}</div>')
 
 
 def _imbalance(facts: Row) -> Html:
@@ -137,7 +135,7 @@ def _share(facts: Row, class_id: int, of: str) -> str:
 def _sizes(sizes: Row) -> str:
     shown = [f"{entry['width']} x {entry['height']}: {entry['images']:,}" for entry in sizes["sizes"][:_SIZES_SHOWN]]
     rest = int(sizes["different"]) - len(shown)
-    return ", ".join(shown) + (f" and {rest:,} other sizes" if rest else "")
+    return ", ".join(shown) + (f" and {counted(rest, 'other size')}" if rest else "")
 
 
 def _objects(split: str, facts: Row, labels: LabelTable) -> Html:

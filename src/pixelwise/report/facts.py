@@ -4,11 +4,13 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pixelwise.data.advice import advise, factor, length, percent
+from pixelwise.data.advice import advise
 from pixelwise.data.statistics import Facts
 from pixelwise.labels import LabelTable
-from pixelwise.report.charts import Share, bars, pie
+from pixelwise.phrases import counted, factor, length, percent
+from pixelwise.report.charts import bars, pie
 from pixelwise.report.page import Html, Section, folded, html, joined, swatch, table
+from pixelwise.report.shares import Share
 
 _SIZES_SHOWN = 20
 
@@ -106,7 +108,7 @@ def _sizes(facts: Mapping[str, Facts]) -> Iterator[Html]:
         rest = len(each.sizes.counts) - len(shown)
         if rest:
             count = number - sum(images for _, images in shown)
-            rows.append([f"{rest:,} other sizes", count, percent(count / number)])
+            rows.append([counted(rest, "other size"), count, percent(count / number)])
         yield table(["width x height", "images", "share"], rows, caption=f"Sizes in {name}")
     crop = advise(next(iter(facts.values()))).crop if facts else None
     if crop is not None:

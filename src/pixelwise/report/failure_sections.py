@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from pixelwise.data.advice import percent
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import counted, percent
 from pixelwise.report.failures import LISTED, Comparison, comparisons, doubtful, largest_effect
 from pixelwise.report.numbers import number, score_text
 from pixelwise.report.page import Html, Section, filter_box, html, joined, table
@@ -61,8 +61,8 @@ def masks_section(images: Sequence[Row], places: Mapping[str, int]) -> Section |
     head = ["image", "confidently wrong", "wrong", "errors at boundary", "mean IoU"]
     more = f" The first {LISTED} are shown; the list below holds all." if len(found) > LISTED else ""
     said = Html(
-        f"<p>In {_counted(len(found))} the model disagrees with the mask and is sure of it: more than 1 % of the "
-        "labelled pixels are wrong at a probability above 0.9, and more than twice as many as in the median image. "
+        f"<p>In {counted(len(found), 'image')} the model disagrees with the mask and is sure of it: more than 1 % of "
+        "the labelled pixels are wrong at a probability above 0.9, and more than twice as many as in the median image. "
         "Either the mask is wrong or the model has learned something wrong; look at each before correcting it. "
         f"Errors away from boundaries are the more suspicious ones.{more}</p>"
     )
@@ -150,7 +150,3 @@ def _first_iou(row: Row) -> float:
 
 def _or(value: float, other: float) -> float:
     return other if math.isnan(value) else value
-
-
-def _counted(count: int) -> str:
-    return "one image" if count == 1 else f"{count:,} images"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.data.advice import percent
+from pixelwise.phrases import percent
 from pixelwise.report.numbers import number
 
 Row = Mapping[str, Any]

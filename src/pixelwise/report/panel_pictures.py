@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.data.advice import percent
 from pixelwise.inference.render import WRONG, error_map, mask_image
 from pixelwise.labels import IGNORE, LabelTable
+from pixelwise.phrases import percent
 from pixelwise.report.content import Panel
 from pixelwise.report.numbers import number, score_text
 from pixelwise.report.page import Html, figure, html, joined, picture

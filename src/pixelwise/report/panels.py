@@ -2,28 +2,21 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from pixelwise.report.content import Panel
+from pixelwise.scoring.examination import ImageFacts
 
 EACH = 8
 LONGER_SIDE = 640
 """No picture of a panel is longer, in pixels."""
 
 
-class Measured(Protocol):
-    """What is known of an image."""
-
-    @property
-    def mean_iou(self) -> float:
-        """Over the classes in its truth or prediction; NaN where nothing is labelled."""
-
-
-def choose(images: Sequence[Measured], *, each: int = EACH) -> dict[str, list[int]]:
+def choose(images: Sequence[ImageFacts], *, each: int = EACH) -> dict[str, list[int]]:
     """Indices of the images to show: "worst" and "best" by mean IoU, the extremes first, and those around the median.
 
     No image is in two groups; with fewer than three times `each` all groups are smaller. Of equal images the first

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pixelwise.data.advice import percent
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import percent
 from pixelwise.report.facts import class_name
 from pixelwise.report.line_chart import Line, line_chart
 from pixelwise.report.numbers import number, score_text

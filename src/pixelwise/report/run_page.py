@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
 from pixelwise.outputs import write_text
@@ -13,7 +12,7 @@ from pixelwise.report.diagnosis import Diagnosis, diagnose
 from pixelwise.report.failure_sections import failures_section, images_section, listed_images, masks_section
 from pixelwise.report.learning_section import learning_section
 from pixelwise.report.numbers import interval_of, interval_text, number, score_text
-from pixelwise.report.page import Html, Section, html, joined, page
+from pixelwise.report.page import Html, Section, html, joined, page, static
 from pixelwise.report.quality_sections import quality_sections
 from pixelwise.report.run_sections import provenance_section, settings_section
 from pixelwise.report.score_sections import classes_section, definitions_section, headline_section
@@ -58,7 +57,8 @@ def run_page(content: ReportContent) -> Html:
         sections.insert(1 if content.scores else 0, learning_section(content.history, diagnosis))
     data["iou"] = iou_texts([row for row in listed_images(content.images) if "iou" in row])
     body = joined([_lead(content, diagnosis), script_data(data)])
-    return page(content.title, sections, lead=body, style=_static("report.css"), script=_script())
+    script = static("viewer.js") + static("tables.js")
+    return page(content.title, sections, lead=body, style=static("report.css"), script=script)
 
 
 def _score_sections(content: ReportContent) -> Sequence[Section]:
@@ -87,11 +87,3 @@ def _lead(content: ReportContent, diagnosis: Diagnosis | None) -> Html:
             '<a href="#learning">What that rests on, and what to change</a></p>'
         )
     return joined(map(Html, parts))
-
-
-def _static(name: str) -> str:
-    return files("pixelwise.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _script() -> str:
-    return _static("viewer.js") + _static("tables.js")

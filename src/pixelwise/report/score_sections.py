@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from pixelwise.labels import LabelTable, hex_color
+from pixelwise.phrases import shortened
 from pixelwise.report.facts import class_name
 from pixelwise.report.numbers import interval_of, interval_text, number, score_text
 from pixelwise.report.page import Html, Section, folded, html, joined, prose, table
@@ -155,7 +156,7 @@ def _bar(row: int, labels: LabelTable, class_id: int, value: float, interval: tu
 
 def _bar_text(row: int, name: str, value: float) -> str:
     """On top of the line of the mean."""
-    y, shown = row * _ROW + 14, name if len(name) <= 24 else name[:23] + "…"
+    y, shown = row * _ROW + 14, shortened(name, 24)
     return f'<text x="0" y="{y}">{escape(shown)}</text><text x="100%" y="{y}" text-anchor="end">{value:.3f}</text>'
 
 

@@ -10,7 +10,7 @@ from pixelwise.inference.render import WRONG
 from pixelwise.labels import LabelTable
 from pixelwise.report.content import Panel
 from pixelwise.report.numbers import number
-from pixelwise.report.page import Html, Section, folded, joined, swatch
+from pixelwise.report.page import Html, Section, folded, joined, static, swatch
 from pixelwise.report.panel_pictures import DrawnPanel, draw_panels
 from pixelwise.report.panels import choose_by
 
@@ -113,21 +113,6 @@ def _viewer(panels: Sequence[Panel], groups: Mapping[str, Sequence[int]], labels
         f'<label><input type="checkbox" value="{i}" checked> {swatch(color)}{i} {escape(name)}</label>'
         for i, (name, color) in enumerate(zip(labels.names, labels.colors, strict=True))
     )
-    return Html(
-        '<p class="quiet" id="viewer-off">The viewer needs JavaScript; the pictures below do not.</p>'
-        '<div class="viewer" id="viewer-on" hidden>'
-        '<div class="stage"><canvas id="viewer-canvas" tabindex="0" role="application" '
-        'aria-label="The image; arrow keys move a pointer over it, with Shift ten pixels at a time" '
-        'aria-describedby="viewer-readout"></canvas>'
-        '<p class="readout"><output id="viewer-readout"></output></p></div>'
-        '<div class="controls">'
-        f'<p><label>Image <select id="viewer-image">{options}</select></label> '
-        '<button type="button" id="viewer-previous">Previous</button> '
-        '<button type="button" id="viewer-next">Next</button></p>'
-        f'<fieldset id="viewer-layer"><legend>Show</legend>{layers}</fieldset>'
-        '<p><label>Opacity <input type="range" id="viewer-opacity" min="0" max="100" value="60"></label> '
-        '<output id="viewer-percent">60 %</output></p>'
-        '<fieldset id="viewer-classes"><legend>Classes</legend><p><button type="button" value="all">All</button> '
-        f'<button type="button" value="none">None</button></p><div class="switches">{classes}</div></fieldset>'
-        "</div></div>"
-    )
+    # Joined without line ends, which would be spaces between the elements.
+    content = "".join(static("viewer.html").splitlines())
+    return Html(content.format(options=options, layers=layers, classes=classes))

@@ -10,6 +10,7 @@ from typing import Any
 
 from pixelwise.data.channels import CHANNELS, IMAGE_SUFFIXES, SPLITS
 from pixelwise.errors import DataError, SettingsError
+from pixelwise.phrases import listed
 from pixelwise.sagemaker.metrics import Line
 from pixelwise.sagemaker.pipes import Spool
 from pixelwise.values import unknown_name
@@ -158,7 +159,7 @@ def _missing(name: str, channels: Mapping[str, Channel], data: Path) -> str:
     return (
         "Unable to initialize the algorithm. Failed to validate input data configuration: "
         f"{name!r} is a required property. The channels given are {given}; {data} holds "
-        f"{', '.join(_entries(data)[:12]) or 'nothing'}. Add the channel {name!r} to the job; in File mode it takes "
+        f"{listed(_entries(data), 12) or 'nothing'}. Add the channel {name!r} to the job; in File mode it takes "
         "train, train_annotation, validation and validation_annotation."
     )
 
@@ -195,7 +196,7 @@ def _folder(channel: str, data: Path) -> Path:
         found = "is a file" if folder.exists() else "does not exist"
         raise DataError(
             f"{folder}: {found}, expected the folder of channel {channel!r}; {data} holds "
-            f"{', '.join(_entries(data)[:12]) or 'nothing'}. Check the channel's S3Uri and its TrainingInputMode."
+            f"{listed(_entries(data), 12) or 'nothing'}. Check the channel's S3Uri and its TrainingInputMode."
         )
     return folder
 

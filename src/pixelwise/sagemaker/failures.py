@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pixelwise.errors import Interrupted, OutOfMemory, PixelwiseError, Unwritable
+from pixelwise.phrases import shortened
 from pixelwise.sagemaker.metrics import Line
 
 ALGORITHM, CUSTOMER, PLATFORM = 1, 2, 3
@@ -68,8 +69,9 @@ def report_failure(error: BaseException, path: Path, say: Callable[[Line], None]
     say(Line(failure.text, logging.ERROR))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        text = shortened(failure.text, SHOWN, end=" ... (the log has the rest)")
         # Names of files may hold bytes that are no characters.
-        path.write_text(shortened(failure.text), encoding="utf-8", errors="replace")
+        path.write_text(text, encoding="utf-8", errors="replace")
     except OSError as problem:
         say(Line(f"{path}: cannot be written ({problem.strerror or problem}).", logging.ERROR))
     return failure.code
@@ -79,9 +81,3 @@ def _is_out_of_memory(error: BaseException) -> bool:
     """Also PyTorch's own errors, as validation and tests of a model let them through; a job may fail before torch."""
     is_torchs = type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
     return isinstance(error, OutOfMemory | MemoryError) or (isinstance(error, RuntimeError) and is_torchs)
-
-
-def shortened(text: str) -> str:
-    """At most `SHOWN` characters; the beginning, which names the fault, and a hint where the rest is."""
-    hint = " ... (the log has the rest)"
-    return text if len(text) <= SHOWN else text[: SHOWN - len(hint)] + hint

@@ -13,6 +13,7 @@ from pixelwise.data.label_map import find_label_maps
 from pixelwise.data.pairs import open_dataset
 from pixelwise.data.reading import read_mask
 from pixelwise.errors import DataError, SettingsError
+from pixelwise.phrases import listed_lines
 from pixelwise.sagemaker.channels import Channel
 from pixelwise.sagemaker.hyperparameters import Hyperparameters
 from pixelwise.sagemaker.metrics import Line, label_map_lines
@@ -77,10 +78,9 @@ def said_label_maps(maps: Mapping[str, dict[str, Any] | None], say: Say) -> None
 def _without_unusable(report: CheckReport, say: Say) -> CheckReport:
     by_code = _by_code(report.findings)
     unreadable = [finding for code in UNREADABLE for finding in by_code.get(code, [])]
-    for finding in unreadable[:_SHOWN]:
-        say(Line(f"{finding.file} is not a readable image file: {finding.found}", logging.WARNING))
-    if len(unreadable) > _SHOWN:
-        say(Line(f"... and {len(unreadable) - _SHOWN} more that are not readable", logging.WARNING))
+    told = (f"{finding.file} is not a readable image file: {finding.found}" for finding in unreadable)
+    for line in listed_lines(told, _SHOWN, " that are not readable"):
+        say(Line(line, logging.WARNING))
     for code in LONE:
         lone = by_code.get(code, [])
         if lone:

@@ -1,7 +1,7 @@
 """The channels of a job that is to be launched: where its images, masks and models lie in S3."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,8 +70,8 @@ def channel_inputs(channels: Mapping[str, str], *, mode: str = "File") -> tuple[
     missing = [name for name in _REQUIRED if name not in channels]
     if unknown or missing:
         raise SettingsError(
-            f"channels: found {_listed(channels)}, expected {_listed(_REQUIRED)} and, if there are, "
-            f"{_listed(_OPTIONAL)}."
+            f"channels: found {', '.join(channels) or 'none'}, expected {', '.join(_REQUIRED)} and, if there are, "
+            f"{', '.join(_OPTIONAL)}."
         )
     if mode not in MODES:
         raise SettingsError(f"input mode: {mode!r}, expected {' or '.join(MODES)}.")
@@ -135,7 +135,3 @@ def s3_uri(what: str, uri: str) -> str:
 def folder_uri(what: str, uri: str) -> str:
     """`uri` with a slash at its end; without one `train` would bring `train_annotation` along, as S3 matches texts."""
     return f"{s3_uri(what, uri).rstrip('/')}/"
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names) or "none"

@@ -8,6 +8,7 @@ from pathlib import Path
 from pixelwise.bundle import FACTS_FILE, WEIGHTS_FILE, Bundle, load_bundle
 from pixelwise.errors import ModelError
 from pixelwise.models.backbones import ALIASES
+from pixelwise.phrases import listed
 from pixelwise.sagemaker.gluon import import_model
 from pixelwise.sagemaker.gluon_artefact import PARAMETERS
 
@@ -68,7 +69,7 @@ def _found(folder: Path) -> str:
     if not folder.is_dir():
         return "does not exist"
     names = sorted(path.name for path in folder.iterdir())
-    return f"holds {', '.join(names[:_SHOWN])}" if names else "is empty"
+    return f"holds {listed(names, _SHOWN)}" if names else "is empty"
 
 
 def _is_bundle(source: Path) -> bool:

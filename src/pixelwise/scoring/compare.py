@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import counted, listed
 from pixelwise.scoring.bootstrap import CONFIDENCE, Interval, scores_of
 from pixelwise.scoring.image_counts import ImageCounts
 from pixelwise.scoring.paired import PairedCounts, holm
@@ -122,7 +123,7 @@ class Comparison:
             low, high = sorted(math.copysign(100, of.difference) * end for end in of.interval)
             p_value = "p < 0.001" if of.p_value < 0.001 else f"p = {of.p_value:.3f}"
             text += f" (95 % interval {low:.1f} to {high:.1f}, {p_value})"
-        images = "this 1 image" if self.num_images == 1 else f"these {self.num_images} images"
+        images = f"{'this' if self.num_images == 1 else 'these'} {counted(self.num_images, 'image')}"
         return text + (": the difference is real." if of.is_real else f": not shown to be real by {images}.")
 
 
@@ -174,7 +175,7 @@ def _require_equal_classes(a: Evaluated, b: Evaluated) -> None:
 def _require_equal_images(a: Evaluated, b: Evaluated) -> None:
     names_a, names_b = set(a.counts.names), set(b.counts.names)
     faults = [
-        f"Only {side.name} has {_listed(only)}."
+        f"Only {side.name} has {listed(sorted(only), _NAMES_SHOWN)}."
         for side, only in ((a, names_a - names_b), (b, names_b - names_a))
         if only
     ]
@@ -185,11 +186,5 @@ def _require_equal_images(a: Evaluated, b: Evaluated) -> None:
     names = sorted(names_a)
     differs = (a.counts.ordered(names).truth != b.counts.ordered(names).truth).any(axis=1)
     if differs.any():
-        others = _listed([name for name, differing in zip(names, differs, strict=True) if differing])
+        others = listed((name for name, differing in zip(names, differs, strict=True) if differing), _NAMES_SHOWN)
         raise DataError(f"{a.name} and {b.name} saw different truth in {others}. Evaluate both on the same masks.")
-
-
-def _listed(names: Collection[str]) -> str:
-    shown = ", ".join(sorted(names)[:_NAMES_SHOWN])
-    more = len(names) - _NAMES_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -12,6 +12,7 @@ import numpy as np
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.outputs import write_text
+from pixelwise.phrases import counted
 from pixelwise.scoring.bootstrap import Interval, Intervals, intervals
 from pixelwise.scoring.definitions import other_definitions
 from pixelwise.scoring.image_counts import ImageCounts
@@ -106,7 +107,7 @@ class Examination:
         sure = self.intervals["mean_iou"]
         count = len(self.counts)
         if not isinstance(sure, Interval):
-            return [f"{count} image{'s' if count != 1 else ''}: too few for an interval."]
+            return [f"{counted(count, 'image')}: too few for an interval."]
         return [f"mean IoU is {sure.low:.4f} to {sure.high:.4f} with 95 % confidence (bootstrap over {count} images)"]
 
 

@@ -11,6 +11,7 @@ from pixelwise.data.pairs import find_pairs
 from pixelwise.data.reading import decode_mask, read_mask
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
+from pixelwise.phrases import listed, listed_lines
 from pixelwise.scoring.confusion import ConfusionMatrix, joint_counts
 from pixelwise.scoring.examination import Examination
 from pixelwise.scoring.image_counts import ImageCounts
@@ -136,14 +137,12 @@ def _count(truth: Path, predicted: Path, labels: LabelTable | None) -> NDArray[n
     unknown = np.flatnonzero(counts[:, num_classes:].any(axis=0)) + num_classes
     if unknown.size:
         raise DataError(
-            f"{predicted}: predicts {', '.join(map(str, unknown[:8]))} where the truth is labelled. Expected "
+            f"{predicted}: predicts {listed(unknown, 8)} where the truth is labelled. Expected "
             f"class ids from 0 to {num_classes - 1}, and no ignored pixels. Correct the mask or the classes."
         )
     return counts[:, :MAX_CLASSES]
 
 
 def _refuse(faults: Sequence[str]) -> None:
-    if len(faults) > _FAULTS_SHOWN:
-        faults = [*faults[:_FAULTS_SHOWN], f"... and {len(faults) - _FAULTS_SHOWN} more faults"]
     if faults:
-        raise DataError("\n".join(faults))
+        raise DataError("\n".join(listed_lines(faults, _FAULTS_SHOWN, " faults")))

@@ -20,6 +20,7 @@ from pixelwise.data.convert.decoding import color_plane
 from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
+from pixelwise.phrases import listed
 
 _SEGMENTATION = re.compile(r"(?:.*/)?([^/]+)_seg\.png")
 _SPLITS = {"training": "train", "validation": "validation"}
@@ -80,9 +81,9 @@ def _wanted(source: Source, options: Options, masks: list[str]) -> tuple[LabelTa
     elif options.num_classes is not None:
         labels = _most_frequent(index, min(options.num_classes, MAX_CLASSES))
     else:
-        first = ", ".join(_first(index.names[i]) for i, _ in index.counts.most_common(8))
+        names = listed((_first(index.names[i]) for i, _ in index.counts.most_common()), 8)
         raise DataError(
-            f"{source.path}: has {len(index.names)} classes ({first}, ...), at most {MAX_CLASSES} fit in a mask. Name "
+            f"{source.path}: has {len(index.names)} classes ({names}), at most {MAX_CLASSES} fit in a mask. Name "
             "those wanted with --classes FILE; --num-classes N takes the N most frequent. The rest is ignored."
         )
     return labels, [f"{labels.num_classes} of {len(index.names)} classes were kept, the rest is ignored."]
@@ -110,9 +111,9 @@ def _indices_of(name: str, index: _Index, source: Source) -> list[int]:
             f"{source.path}: has no class {name!r}. Expected a name of the release or its first synonym, such as "
             f"{next(iter(index.names.values()), 'wall')!r}; correct the table of classes."
         )
-    listed = "; ".join(f"{i} ({index.names[i]})" for i in found)
+    several = "; ".join(f"{i} ({index.names[i]})" for i in found)
     raise DataError(
-        f"{source.path}: has several classes {name!r}: {listed}. Give the whole name, or the numbers wanted as "
+        f"{source.path}: has several classes {name!r}: {several}. Give the whole name, or the numbers wanted as "
         '"source" in the table of classes.'
     )
 
@@ -137,16 +138,16 @@ def _index_of_json(source: Source, files: list[tuple[str, str]]) -> _Index:
     for mask, file in files:
         try:
             objects = _json(source, file)["annotation"]["object"]
-            listed = [(int(entry["name_ndx"]), str(entry["name"])) for entry in objects]
+            named = [(int(entry["name_ndx"]), str(entry["name"])) for entry in objects]
         except (ValueError, KeyError, TypeError):
             raise source.fault(
                 file, 'lacks annotation.object with "name" and "name_ndx"', expected="the JSON of ADE20K 2021_17_01",
                 remedy="Fetch it again.",
             ) from None  # fmt: skip
         if not names:
-            _require_agreement(source, mask, {i for i, _ in listed})
-        names |= dict(listed)
-        counts.update(i for i, _ in listed)
+            _require_agreement(source, mask, {i for i, _ in named})
+        names |= dict(named)
+        counts.update(i for i, _ in named)
     return _Index(dict(sorted(names.items())), counts)
 
 
@@ -158,13 +159,13 @@ def _json(source: Source, file: str) -> Any:
         return json.loads(content.decode("latin-1"))
 
 
-def _require_agreement(source: Source, mask: str, listed: set[int]) -> None:
+def _require_agreement(source: Source, mask: str, named: set[int]) -> None:
     """Compare one mask with its JSON: names must not be put to other numbers than theirs."""
-    unnamed = set(np.unique(_indices(source, mask)).tolist()) - listed - {0}
+    unnamed = set(np.unique(_indices(source, mask)).tolist()) - named - {0}
     if unnamed:
         raise source.fault(
             mask,
-            f"has the classes {sorted(unnamed)[:8]}, which its JSON does not name",
+            f"has the classes [{listed(sorted(unnamed), 8)}], which its JSON does not name",
             expected="numbers that name_ndx has",
             remedy='Give a table with --classes whose classes have their indices as "source".',
             code="id-out-of-range",

@@ -13,10 +13,11 @@ from pixelwise.data.convert.fitting import ClassIds, fitted_items
 from pixelwise.data.convert.pairing import PICTURES, Match, find_matches
 from pixelwise.data.convert.patterns import match
 from pixelwise.data.convert.source import Source
-from pixelwise.data.convert.survey import Survey, listed, survey
+from pixelwise.data.convert.survey import Survey, survey
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import listed
 
 _LAYOUTS = (
     ("**/{name}/images/*", "**/{name}/masks/*"),  # the Data Science Bowl of 2018

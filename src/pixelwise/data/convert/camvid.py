@@ -12,9 +12,9 @@ from pixelwise.data.convert.fitting import ClassIds
 from pixelwise.data.convert.mapping import class_ids_of, color_number
 from pixelwise.data.convert.pairing import split_of
 from pixelwise.data.convert.source import Source
-from pixelwise.data.convert.survey import counted, listed
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, Color, LabelTable
+from pixelwise.phrases import counted, listed
 
 # Badrinarayanan, Kendall and Cipolla, "SegNet", 2017: the names and colours, and what each takes of the 32 classes of
 # Brostow, Fauqueur and Cipolla, "Semantic object classes in video", 2009. Void is ignored.
@@ -87,7 +87,7 @@ def _original(source: Source, options: Options) -> Conversion:
     both = [stem for stem in masks if stem in images]
     if not both:
         folders = {str(PurePosixPath(name).parent) for name in source.names}
-        raise DataError(f"{source.path}: is not CamVid; it has {listed(folders)}. Expected {_EXPECTED}.")
+        raise DataError(f"{source.path}: is not CamVid; it has {listed(sorted(folders))}. Expected {_EXPECTED}.")
     given = find_color_table(source)
     table = options.classes or (given[1] if given else None)
     if table is None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, Color, LabelTable, SourceValue
+from pixelwise.phrases import listed
 
 BACKGROUND = "background"
 
@@ -70,17 +71,11 @@ def class_table(
     ]
     if missing:
         raise DataError(
-            f"{source.path}: has classes that the table given lacks: {shortened(missing)}. The table has "
-            f"{shortened(given.names)}. Add them, or say what they become: "
+            f"{source.path}: has classes that the table given lacks: {listed(missing, 12)}. The table has "
+            f"{listed(given.names, 12)}. Add them, or say what they become: "
             '{"id": 255, "name": "ignored", "source": [...]} ignores values of the masks.'
         )
     return Classes(_with_sources(given, named, ids), {name: i for name, i in ids.items() if i is not None})
-
-
-def shortened(names: Collection[str]) -> str:
-    """Some names as a text."""
-    listed = ", ".join(list(names)[:12])
-    return f"{listed}, ... ({len(names)} in all)" if len(names) > 12 else listed or "none"
 
 
 def _given_id(entry: Named, given: LabelTable) -> int | None:

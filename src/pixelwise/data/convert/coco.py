@@ -19,6 +19,7 @@ from pixelwise.data.convert.references import Lookup, images_of, short_names, sp
 from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, Color
+from pixelwise.phrases import listed
 
 _KINDS = ("panoptic", "stuff", "instances")
 _OTHER_KINDS = ("captions", "image_info", "person_keypoints")
@@ -79,7 +80,7 @@ def _documents(source: Source, pattern: str | None) -> Iterator[Document]:
     documents = [document for name in names if (document := _document(source, name)) is not None]
     _require_one_kind({document.kind for document in documents}, source)
     if pattern is not None and not documents:
-        raise DataError(f"{source.path}: {', '.join(names[:5])}: no lists of {', '.join(_PARTS)}, which COCO's have.")
+        raise DataError(f"{source.path}: {listed(names)}: no lists of {', '.join(_PARTS)}, which COCO's have.")
     yield from documents
 
 
@@ -164,11 +165,11 @@ def _items(document: Document, reader: Reader) -> tuple[list[Item], list[str]]:
     by_image: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
     for annotation in document.annotations:
         by_image[annotation.get("image_id")].append(annotation)
-    listed = [image for image in document.images if isinstance(image.get("file_name"), str)]
-    names = short_names([image["file_name"] for image in listed])
+    images = [image for image in document.images if isinstance(image.get("file_name"), str)]
+    names = short_names([image["file_name"] for image in images])
     split = split_of(document.name)
     items, without = [], 0
-    for image, name in zip(listed, names, strict=True):
+    for image, name in zip(images, names, strict=True):
         annotations = by_image.get(image.get("id"), [])
         if not annotations and document.kind != "instances":
             without += 1
@@ -178,5 +179,5 @@ def _items(document: Document, reader: Reader) -> tuple[list[Item], list[str]]:
         items.append((Item(name, found or image["file_name"], split, decode), found is not None))
     notes = [f"{document.name}: {without} images have no annotation and were left out."] if without else []
     if not any(found for _, found in items):
-        return [], [*notes, f"{document.name}: none of its {len(listed)} images is here; the file was left out."]
+        return [], [*notes, f"{document.name}: none of its {len(images)} images is here; the file was left out."]
     return [item for item, _ in items], notes

@@ -11,6 +11,7 @@ from pixelwise.data.convert.source import Source
 from pixelwise.data.reading import open_image
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, hex_color
+from pixelwise.phrases import listed
 
 _WHITE = 0xFFFFFF  # what nobody labelled, and every entry of the palette that is not used
 
@@ -34,9 +35,9 @@ def class_ids_of_mask(source: Source, name: str, label: Label, classes: Classes)
         return class_ids_of(colors, known, name)
     has_own_colors = bool(present & known.keys() - {_WHITE})
     if label.is_suspect or has_own_colors or open_image(content).mode not in ("P", "L", "1"):
-        listed = ", ".join(_hex(color) for color in sorted(present - known.keys())[:8])
+        unknown = listed((_hex(color) for color in sorted(present - known.keys())), 8)
         raise source.fault(
-            name, f"has colours that its internal-color-map does not list: {listed}",
+            name, f"has colours that its internal-color-map does not list: {unknown}",
             expected=", ".join(_hex(color) for color in sorted(known)) or "a map with a hex-color for each class",
             remedy="Fetch the mask again as Ground Truth wrote it, or complete the map.", code="mask-colors",
         )  # fmt: skip

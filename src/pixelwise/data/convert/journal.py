@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, Self
 
 from pixelwise.errors import DataError
+from pixelwise.phrases import listed
 
 FOLDER = ".conversion"
 """Where a conversion works until all of it is done; hidden, so that nothing takes it for a part of the dataset."""
@@ -88,5 +89,6 @@ def _require_empty(dataset: Path) -> None:
     if "conversion.json" in found:
         raise DataError(f"{dataset}: is converted already. Give a new folder, or remove this one to convert again.")
     if found:
-        listed = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")
-        raise DataError(f"{dataset}: is not empty ({listed}), expected an empty or a new folder. Give another one.")
+        raise DataError(
+            f"{dataset}: is not empty ({listed(found)}), expected an empty or a new folder. Give another one."
+        )

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.data.convert.class_names import Classes, Named, class_table, is_background, shortened, with_background
+from pixelwise.data.convert.class_names import Classes, Named, class_table, is_background, with_background
 from pixelwise.data.convert.conversion import Conversion, Item, Options
 from pixelwise.data.convert.decoding import image_shape
 from pixelwise.data.convert.labelme_shapes import LINE_WIDTH, drawn
@@ -20,6 +20,7 @@ from pixelwise.data.convert.references import Lookup, images_of, short_names, sp
 from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE
+from pixelwise.phrases import listed
 
 _IGNORED = "__ignore__"
 _LABELS = "labels.txt"
@@ -101,16 +102,16 @@ def _image(content: Mapping[str, Any], name: str, source: Source, images: Lookup
 def _classes(source: Source, options: Options, used: Counter[str]) -> tuple[Classes, list[str]]:
     """The classes, and notes on how their order came about."""
     notes = []
-    listed = _listed(source)
+    known = _known(source)
     labels = [label for label in used if label != _IGNORED]
-    if options.classes is None and listed is not None:
-        missing = [label for label in labels if label not in listed]
+    if options.classes is None and known is not None:
+        missing = [label for label in labels if label not in known]
         if missing:
             raise DataError(
-                f"{source.path}: {_LABELS} lacks labels that shapes have: {shortened(missing)}. It lists "
-                f"{shortened(listed)}. Complete it, or give a table with --classes."
+                f"{source.path}: {_LABELS} lacks labels that shapes have: {listed(missing, 12)}. It lists "
+                f"{listed(known, 12) or 'none'}. Complete it, or give a table with --classes."
             )
-        labels = [label for label in listed if label != _IGNORED]
+        labels = [label for label in known if label != _IGNORED]
     else:
         labels.sort(key=lambda label: (not is_background(label), label))
         if options.classes is None:
@@ -123,14 +124,14 @@ def _classes(source: Source, options: Options, used: Counter[str]) -> tuple[Clas
     return classes._replace(ids={**classes.ids, _IGNORED: IGNORE}), notes
 
 
-def _listed(source: Source) -> list[str] | None:
+def _known(source: Source) -> list[str] | None:
     """The labels that a labels.txt lists; None where there is none."""
     files = [name for name in source.names if posixpath.basename(name) == _LABELS]
     lists = [
         [line.strip() for line in source.read(name).decode("utf-8-sig", "replace").splitlines() if line.strip()]
         for name in files
     ]
-    if any(listed != lists[0] for listed in lists):
+    if any(each != lists[0] for each in lists):
         raise DataError(
             f"{source.path}: {' and '.join(files[:4])} differ. Expected one list of labels; give a table with "
             "--classes, or convert their folders one by one."

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.labels import IGNORE, Color, LabelTable, hex_color
+from pixelwise.phrases import and_more, listed
 
 
 def color_number(color: Color) -> int:
@@ -57,13 +58,13 @@ def _ignored(labels: LabelTable, kind: type) -> dict[Any, int]:
 def _unknown(plane: npt.NDArray[Any], unknown: npt.NDArray[np.bool_], known: npt.NDArray[Any], name: str) -> Finding:
     values, counts = np.unique(plane[unknown], return_counts=True)
     colors = plane.dtype == np.uint32
+    # A photograph has a million colours: only those that are shown become words.
     found = [f"{_shown(int(value), colors)} ({count} px)" for value, count in zip(values[:8], counts[:8], strict=True)]
-    more = f" and {len(values) - 8} more" if len(values) > 8 else ""
     rows, columns = np.nonzero(unknown)
-    listed = ", ".join(_shown(int(value), colors) for value in known[:8])
+    expected = listed((_shown(int(value), colors) for value in known), 8)
     return Finding(
-        Path(name), f"has the {'colours' if colors else 'values'} {', '.join(found)}{more}",
-        f"those that the classes are known by ({listed}{', ...' if len(known) > 8 else ''})",
+        Path(name), f"has the {'colours' if colors else 'values'} {', '.join(found)}{and_more(len(values) - 8)}",
+        f"those that the classes are known by ({expected})",
         "Give a table with --classes in which they are a class's \"source\", or ignored by an entry of id 255.",
         "id-out-of-range",
         (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1),

@@ -20,6 +20,7 @@ from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.refusals import unreadable
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import listed
 
 _TELLING = {"label", "labels", "class", "classes", "category", "categories", "name", "names"}
 _BACKGROUNDS = {"background", "null", "void", "none", "other", "unlabeled", "unlabelled"}
@@ -90,8 +91,8 @@ def _is_outline(path: str, planes: Mapping[str, Any]) -> bool:
 
 
 def _described(planes: Mapping[str, npt.NDArray[Any]]) -> str:
-    shown = [f"{path}: {' x '.join(map(str, plane.shape))} {plane.dtype}" for path, plane in planes.items()]
-    return "; ".join(shown[:8]) or "no matrix of numbers"
+    shown = (f"{path}: {' x '.join(map(str, plane.shape))} {plane.dtype}" for path, plane in planes.items())
+    return listed(shown, 8, separator="; ") or "no matrix of numbers"
 
 
 def _planes(source: Source, name: str) -> dict[str, npt.NDArray[Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pixelwise.data.findings import Finding
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import listed_lines
 
 _SHOWN = 20
 
@@ -29,9 +30,8 @@ class ConversionReport:
         counts = ", ".join(f"{count} {split}" for split, count in self.images.items())
         lines = [f"{self.dataset}: {counts} images; {self.labels.num_classes} classes."]
         lines += [f"note: {note}" for note in self.notes]
-        lines += [f"left out: {finding}" for finding in self.left_out[:_SHOWN]]
-        if len(self.left_out) > _SHOWN:
-            lines.append(f"left out: {len(self.left_out) - _SHOWN} more, see {self.dataset / 'conversion.json'}.")
+        ending = f", see {self.dataset / 'conversion.json'}."
+        lines += [f"left out: {line}" for line in listed_lines(self.left_out, _SHOWN, ending)]
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from pixelwise.data.channels import IMAGE_SUFFIXES
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.patterns import match
 from pixelwise.data.convert.source import Source
-from pixelwise.data.convert.survey import counted, listed
 from pixelwise.errors import DataError, SettingsError
+from pixelwise.phrases import counted, listed
 
 PICTURES = IMAGE_SUFFIXES | {".gif"}
 
@@ -71,7 +71,7 @@ def single_masks(matches: Sequence[Match], source: Source) -> dict[str, str]:
     """{image: its mask}; DataError where the patterns give an image several."""
     for one in matches:
         if len(one.masks) > 1:
-            files = listed([file for _, file in one.masks])
+            files = listed(file for _, file in one.masks)
             raise DataError(
                 f"{source.path}: {one.image} has {len(one.masks)} masks ({files}), expected one. Narrow --masks, or "
                 "convert with `binary-masks` if each shows one class or one object."
@@ -267,5 +267,6 @@ def _ambiguous(source: Source, problem: str) -> DataError:
 def _inventory(source: Source) -> str:
     """The folders of a source with their numbers of files by type."""
     counts = Counter((os.path.dirname(name), os.path.splitext(name)[1].lower()) for name in source.names)
-    entries = [f"{folder or '.'} ({count} {suffix or 'without suffix'})" for (folder, suffix), count in counts.items()]
-    return ", ".join(entries[:8]) + (f" and {len(entries) - 8} more kinds" if len(entries) > 8 else "")
+    return listed(
+        (f"{folder or '.'} ({count} {suffix or 'without suffix'})" for (folder, suffix), count in counts.items()), 8
+    )

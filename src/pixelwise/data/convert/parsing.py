@@ -9,9 +9,9 @@ from pixelwise.data.convert.decoding import value_plane
 from pixelwise.data.convert.fitting import ClassIds
 from pixelwise.data.convert.mapping import class_ids_of
 from pixelwise.data.convert.source import Source
-from pixelwise.data.convert.survey import counted, listed
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, LabelTable
+from pixelwise.phrases import counted, listed
 
 _NAMES = (
     "background", "hat", "hair", "glove", "sunglasses", "upper clothes", "dress", "coat", "socks", "pants",
@@ -59,7 +59,7 @@ def _read(source: Source, options: Options, labels: LabelTable, layout: tuple[st
         folders = {str(PurePosixPath(name).parent) for name in source.names}
         raise DataError(
             f"{source.path}: found {len(images)} images and {len(masks)} masks of class ids with equal names, in "
-            f"{listed(folders)}. Expected {layout[2]}."
+            f"{listed(sorted(folders))}. Expected {layout[2]}."
         )
     wanted, notes = _lists(source)
     items = [

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from pixelwise.data.channels import IMAGE_SUFFIXES
 from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError
+from pixelwise.phrases import listed
 
 _SPLIT_WORDS = {
     "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
@@ -66,9 +67,9 @@ class Lookup:
         if len(fits) > 1:
             fits = _best(fits, lambda parts: _shared(parts, near.split("/")[:-1]))
         if len(fits) > 1:
-            listed = ", ".join(name for _, name in fits[:4])
+            files = listed(name for _, name in fits)
             raise DataError(
-                f"{near or 'The source'}: refers to {reference}, which may be any of {listed}. Expected one file; keep "
+                f"{near or 'The source'}: refers to {reference}, which may be any of {files}. Expected one file; keep "
                 "as much of the folders of the reference as tells them apart, or give a folder with one of them."
             )
         return fits[0][1] if fits else None

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pixelwise.data.channels import SPLITS
 from pixelwise.errors import DataError
+from pixelwise.phrases import counted
 
 Presence = npt.NDArray[np.bool_]
 """(N, K): which image has pixels of which class."""
@@ -38,7 +39,7 @@ def divide(units: Sequence[Unit], *, validation_share: float, seed: int) -> tupl
     chosen = [i for i, unit in enumerate(units) if unit.split == pool]
     if len(chosen) < 2:
         raise DataError(
-            f"The source has {len(chosen)} convertible image{'' if len(chosen) == 1 else 's'} to divide, expected at "
+            f"The source has {counted(len(chosen), 'convertible image')} to divide, expected at "
             "least 2: one for train and one for validation."
         )
     validation = stratified([units[i] for i in chosen], validation_share=validation_share, seed=seed)

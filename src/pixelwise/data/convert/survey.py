@@ -1,7 +1,7 @@
 """Which values or colours occur in the masks of a source, how often and where."""
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.errors import DataError
+from pixelwise.phrases import counted, listed
 
 MAX_VALUES = 65_536
 """So many different values are counted; colour masks with more are photographs."""
@@ -38,14 +39,14 @@ def survey(masks: Sequence[str], read: Callable[[str], npt.NDArray[Any]]) -> Sur
     seen: dict[int, Seen] = {}
     faults: list[DataError] = []
 
-    def counted(name: str) -> dict[int, int] | DataError:
+    def counts_in(name: str) -> dict[int, int] | DataError:
         try:
             return value_counts(read(name))
         except DataError as error:
             return error
 
     with ThreadPoolExecutor(min(_MAX_WORKERS, os.cpu_count() or 1)) as pool:
-        for name, counts in zip(masks, pool.map(counted, masks), strict=True):
+        for name, counts in zip(masks, pool.map(counts_in, masks), strict=True):
             if isinstance(counts, DataError):
                 faults.append(counts)
             else:
@@ -67,24 +68,13 @@ def value_counts(plane: npt.NDArray[Any]) -> dict[int, int]:
 
 def shares(values: Survey, total: int, show: Callable[[int], str]) -> str:
     """The most frequent of `values` with their share of `total` pixels, for a message."""
-    most = sorted(values.items(), key=lambda item: -item[1].pixels)[:_LISTED]
-    told = "; ".join(
+    most = sorted(values.items(), key=lambda item: -item[1].pixels)
+    told = (
         f"{show(value)} ({100 * found.pixels / max(total, 1):.2g} % of pixels, {counted(found.files, 'mask')}, e.g. "
         f"{found.example})"
         for value, found in most
     )
-    return told + (f"; and {len(values) - _LISTED} more" if len(values) > _LISTED else "")
-
-
-def listed(names: Collection[str], most: int = 5) -> str:
-    """The first of `names`, for a message."""
-    few = ", ".join(list(names)[:most])
-    return f"{few}, ..." if len(names) > most else few
-
-
-def counted(count: int, what: str) -> str:
-    """`1 mask`, `2 masks`."""
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    return listed(told, _LISTED, separator="; ")
 
 
 def _add(seen: dict[int, Seen], counts: Mapping[int, int], name: str) -> None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pixelwise.data.advice import IMBALANCE_LIMIT, percent
+from pixelwise.data.advice import IMBALANCE_LIMIT
 from pixelwise.labels import LabelTable
-from pixelwise.report.charts import Share, gathered
+from pixelwise.phrases import percent
 from pixelwise.report.figures.canvas import (
     BLUE,
     FAINT,
@@ -20,6 +20,7 @@ from pixelwise.report.figures.canvas import (
     short,
     table_of,
 )
+from pixelwise.report.shares import Share, gathered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

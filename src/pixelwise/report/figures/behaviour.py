@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pixelwise.data.advice import percent
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import percent
 from pixelwise.report.figures.canvas import (
     BLUE,
     FAINT,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pixelwise.errors import DataError, MissingExtra
 from pixelwise.labels import Color, LabelTable
+from pixelwise.phrases import shortened
 
 if TYPE_CHECKING:  # matplotlib is an extra, and slow to import
     from matplotlib.axes import Axes
@@ -69,8 +70,7 @@ def plain(text: str) -> str:
 
 def short(name: str) -> str:
     """The name of a class as it fits beside a bar."""
-    name = " ".join(name.split())
-    return plain(name if len(name) <= _NAME_LENGTH else name[: _NAME_LENGTH - 1] + "…")
+    return plain(shortened(" ".join(name.split()), _NAME_LENGTH))
 
 
 def rgb(color: Color) -> tuple[float, float, float]:

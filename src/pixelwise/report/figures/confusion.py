@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.data.advice import percent
 from pixelwise.labels import LabelTable
+from pixelwise.phrases import percent, thousands
+from pixelwise.report.confusions import PAIRS, confused_pairs, occurring, row_shares
 from pixelwise.report.figures.canvas import INK, QUIET, axes, empty, head, rgb, scale, short, table_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
-
-PAIRS = 15
-"""So many pairs are listed as most confused."""
 
 _NUMBERS_UP_TO = 80
 _COLORS = "Blues"
@@ -51,8 +49,7 @@ def confusion_normalised(scores: Mapping[str, Any], labels: LabelTable | None = 
     title = "Confusion, as shares of the true class"
     if not counts.any():
         return empty(title, "No pixel was scored.")
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(100 * counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    shares = 100 * row_shares(counts)
     texts = [[f"{share:.0f}" if share >= 0.5 else "" for share in row] for row in shares]
     return _heat_map(shares, names, texts, title=title, norm=Normalize(0, 100), meaning="% of the true class")
 
@@ -64,44 +61,31 @@ def most_confused(scores: Mapping[str, Any], labels: LabelTable | None = None, *
     """
     counts = np.array(scores["confusion"], dtype=np.int64)
     table = table_of(scores["per_class"], labels)
-    wrong = counts * (1 - np.eye(len(counts), dtype=np.int64))
     title = "Most confused"
-    if not wrong.any():
+    confused = confused_pairs(counts, most=pairs)
+    if not confused:
         return empty(title, "No pixel is wrong." if counts.any() else "No pixel was scored.")
-    ordered = np.argsort(-wrong, axis=None, kind="stable")[:pairs]
-    listed = [(int(i), int(j)) for i, j in zip(*np.unravel_index(ordered, wrong.shape), strict=True) if wrong[i, j]]
-    drawn, ax = axes(9, 1.5 + 0.3 * len(listed), title)
-    rows = range(len(listed) - 1, -1, -1)
-    values = [100 * wrong[pair] / wrong.sum() for pair in listed]
-    ax.barh(rows, values, color=[rgb(table.colors[i]) for i, _ in listed], edgecolor=QUIET, linewidth=0.6, height=0.7)
-    for row, value, (i, j) in zip(rows, values, listed, strict=True):
-        ax.plot([value], [row], "s", color=rgb(table.colors[j]), mec=INK, mew=0.8, ms=10, clip_on=False, zorder=3)
-        note = (
-            f"{percent(value / 100)} of the errors, {percent(wrong[i, j] / counts[i].sum())} of {short(table.names[i])}"
-        )
+    drawn, ax = axes(9, 1.5 + 0.3 * len(confused), title)
+    rows = range(len(confused) - 1, -1, -1)
+    names, colors = [short(name) for name in table.names], [rgb(color) for color in table.colors]
+    values = [100 * pair.of_errors for pair in confused]
+    ax.barh(rows, values, color=[colors[pair.truth] for pair in confused], edgecolor=QUIET, linewidth=0.6, height=0.7)
+    for row, value, pair in zip(rows, values, confused, strict=True):
+        ax.plot([value], [row], "s", color=colors[pair.predicted], mec=INK, mew=0.8, ms=10, clip_on=False, zorder=3)
+        note = f"{percent(pair.of_errors)} of the errors, {percent(pair.of_class)} of {names[pair.truth]}"
         ax.annotate(note, (value, row), xytext=(9, 0), textcoords="offset points", va="center", fontsize=9)
-    ax.set_yticks(rows, [f"{short(table.names[i])} → {short(table.names[j])}" for i, j in listed])
-    ax.set(xlabel="share of all wrong pixels (%)", xlim=(0, max(values) * 1.75), ylim=(-0.6, len(listed) - 0.4))
+    ax.set_yticks(rows, [f"{names[pair.truth]} → {names[pair.predicted]}" for pair in confused])
+    ax.set(xlabel="share of all wrong pixels (%)", xlim=(0, values[0] * 1.75), ylim=(-0.6, len(confused) - 0.4))
     head(ax, title, "Truth → prediction. Bars have the colour of the true class, squares that of the predicted one.")
     return drawn
-
-
-def thousands(count: int) -> str:
-    """A number of pixels in four characters at most: 812, 9.5K, 812K, 1.2M, 3.4B."""
-    for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "K")):
-        # What would round up to 1000 of a unit is 1 of the next.
-        if count >= size - size // 2000:
-            value = count / size
-            return f"{value:.1f}{letter}" if value < 9.95 else f"{value:.0f}{letter}"
-    return str(count)
 
 
 def _matrix(scores: Mapping[str, Any], labels: LabelTable | None) -> tuple[NDArray[np.int64], list[str]]:
     """The counts and names of the classes that occur in truth or prediction."""
     counts = np.array(scores["confusion"], dtype=np.int64)
     table = table_of(scores["per_class"], labels)
-    occurring = np.flatnonzero(counts.any(axis=0) | counts.any(axis=1))
-    return counts[np.ix_(occurring, occurring)], [f"{i}  {short(table.names[i])}" for i in occurring]
+    shown = occurring(counts)
+    return counts[np.ix_(shown, shown)], [f"{i}  {short(table.names[i])}" for i in shown]
 
 
 def _heat_map(

@@ -1,15 +1,16 @@
 """Masks and predictions as pictures: what a mask file holds, and where a prediction is wrong."""
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.data.advice import percent
 from pixelwise.inference.render import WRONG, error_map
 from pixelwise.labels import IGNORE, LabelTable
+from pixelwise.phrases import and_more, percent
+from pixelwise.report.content import Panel
 from pixelwise.report.figures.canvas import QUIET, figure, plain, rgb, scale, short
 from pixelwise.scoring.difference import absolute_difference
 
@@ -23,30 +24,6 @@ Mask = NDArray[np.uint8]
 _AREA = 9.0  # square inches of one picture, whatever its shape
 _LISTED = 40
 _UNCOUNTED = "#9ec9e8"
-
-
-class Compared(Protocol):
-    """An image with its truth and prediction, all of one size; a report's Panel is one."""
-
-    @property
-    def name(self) -> str:
-        """What the figure is titled with."""
-
-    @property
-    def image(self) -> Image.Image:
-        """The photograph."""
-
-    @property
-    def truth(self) -> Mask:
-        """(H, W) uint8 class ids, 255 where ignored."""
-
-    @property
-    def predicted(self) -> Mask:
-        """(H, W) uint8 class ids."""
-
-    @property
-    def confidence(self) -> Mask:
-        """(H, W) uint8: 255 times the probability of the predicted class."""
 
 
 def annotation_format(class_ids: Mask, labels: LabelTable) -> "Figure":
@@ -63,7 +40,7 @@ def annotation_format(class_ids: Mask, labels: LabelTable) -> "Figure":
     return drawn
 
 
-def comparison(panel: Compared, labels: LabelTable) -> "Figure":
+def comparison(panel: Panel, labels: LabelTable) -> "Figure":
     """One image and its prediction in eight pictures.
 
     Image, truth, prediction, probability of the chosen class; errors in red on the gray image with their number and
@@ -151,8 +128,8 @@ def _legend(ax: "Axes", labels: LabelTable, *masks: Mask) -> None:
         Patch(facecolor=rgb(labels.colors[i]), edgecolor=QUIET, label=f"{i}  {short(labels.names[i])}")
         for i in sorted(occurring[:_LISTED])
     ]
-    if len(occurring) > _LISTED:
-        entries.append(Patch(facecolor="none", edgecolor="none", label=f"and {len(occurring) - _LISTED} more"))
+    if rest := and_more(len(occurring) - _LISTED):
+        entries.append(Patch(facecolor="none", edgecolor="none", label=rest.strip()))
     if counts[IGNORE]:
         entries.append(Patch(facecolor="white", edgecolor=QUIET, label=f"{IGNORE}  ignored"))
     columns = 1 if len(entries) <= 14 else 2

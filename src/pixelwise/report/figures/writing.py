@@ -2,19 +2,20 @@
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pixelwise.labels import LabelTable
 from pixelwise.outputs import whole
+from pixelwise.report.content import ReportContent
 from pixelwise.report.figures.balance import class_distribution, object_scales
 from pixelwise.report.figures.behaviour import recall_by_size, reliability, trimap
 from pixelwise.report.figures.classes import dice_bars, iou_bars
 from pixelwise.report.figures.confusion import confusion_counts, confusion_normalised, most_confused
 from pixelwise.report.figures.learning import learning_curves
-from pixelwise.report.figures.pictures import Compared, annotation_format, comparison
+from pixelwise.report.figures.pictures import annotation_format, comparison
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,31 +35,7 @@ _OF_SCORES: dict[str, tuple[str, Callable[[Mapping[str, Any], LabelTable], "Figu
 }
 
 
-class Content(Protocol):
-    """What figures are drawn from; a report's ReportContent is one. Whatever is empty is left out."""
-
-    @property
-    def labels(self) -> LabelTable:
-        """The classes and their colours."""
-
-    @property
-    def scores(self) -> Mapping[str, Any]:
-        """The content of scores.json."""
-
-    @property
-    def history(self) -> Sequence[Mapping[str, Any]]:
-        """The lines of metrics.jsonl."""
-
-    @property
-    def facts(self) -> Mapping[str, Mapping[str, Any]]:
-        """For each split what `Facts.to_json` gives."""
-
-    @property
-    def panels(self) -> Sequence[Compared]:
-        """Images with truth and prediction."""
-
-
-def write_figures(content: Content, folder: Path) -> list[Path]:
+def write_figures(content: ReportContent, folder: Path) -> list[Path]:
     """Write each figure that there is something to draw for as a PNG in `folder`; return the paths in order.
 
     A file is complete or not there at all; one of the same name is replaced.
@@ -70,7 +47,7 @@ def write_figures(content: Content, folder: Path) -> list[Path]:
     return [_written(folder / f"{name}.png", draw()) for name, draw in _figures(content)]
 
 
-def _figures(content: Content) -> Iterator[tuple[str, Callable[[], "Figure"]]]:
+def _figures(content: ReportContent) -> Iterator[tuple[str, Callable[[], "Figure"]]]:
     """File names without suffix, and what draws the figure: one is drawn and written at a time."""
     labels, scores = content.labels, content.scores
     if content.history:
