@@ -123,14 +123,17 @@ def test_a_model_that_is_not_there_is_said_so():
         run_server("no/such/model", port=0)
 
 
-def test_without_the_extra_the_message_names_it(monkeypatch, model):
+@pytest.mark.parametrize("package", ["uvicorn", "starlette", "prometheus_client"])
+def test_without_the_extra_the_message_names_it(monkeypatch, model, package):
     real = builtins.__import__
 
     def without(name, *rest, **more):
-        if name.partition(".")[0] == "uvicorn":
+        if name.partition(".")[0] == package:
             raise ImportError(name)
         return real(name, *rest, **more)
 
+    for module in ("app", "batching", "metrics", "watching"):
+        monkeypatch.delitem(sys.modules, f"pixelwise.serving.{module}", raising=False)
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtra, match=r"pixelwise\[serve\]"):
         run_server(model, port=0)
