@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -176,9 +175,11 @@ def predict(options: argparse.Namespace) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Answer over HTTP: the endpoint and its page."""
-    from pixelwise.serving.server import limits_of, run_server
+    from pixelwise.serving.limits import Limits
+    from pixelwise.serving.server import run_server
 
     names = ("max_bytes", "max_pixels", "max_requests", "max_batch", "timeout_seconds")
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
     run_server(
         options.model,
         host=options.host,
@@ -186,7 +187,7 @@ def serve(options: argparse.Namespace) -> int:
         device=options.device,
         precision=options.precision,
         tile=options.tile,
-        limits=limits_of(os.environ, {name: getattr(options, name) for name in names}),
+        limits=Limits(**given),
     )
     return 0
 

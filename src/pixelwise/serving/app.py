@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 from pixelwise.errors import DataError, MissingExtra
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serving.batching import Batcher
-from pixelwise.serving.codecs import choose_reply, decode_image, require_default, require_image_type, require_room
+from pixelwise.serving.codecs import (
+    DEFAULT_REPLY,
+    choose_reply,
+    decode_image,
+    require_default,
+    require_image_type,
+    require_room,
+)
 from pixelwise.serving.front import front_page
 from pixelwise.serving.limits import MEBIBYTE, Limits
 from pixelwise.serving.metrics import Metrics
@@ -35,7 +42,7 @@ _CODEC_THREADS = 2
 _DISCARDED_BYTES = 256 * MEBIBYTE
 
 
-def create_app(predictor: Predictor, *, limits: Limits | None = None, default_accept: str = "image/png") -> Starlette:
+def create_app(predictor: Predictor, *, limits: Limits | None = None, default_accept: str = DEFAULT_REPLY) -> Starlette:
     """An ASGI application around a predictor; the network runs in a thread of its own.
 
     Args:
