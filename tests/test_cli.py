@@ -109,6 +109,11 @@ def test_every_setting_reaches_settings_from_its_flag():
     assert verbs._settings(options) == {"epochs": "3", "pretrained": False, "class_weights": "1,2"}
 
 
+def test_an_endpoint_listens_at_8080_whatever_the_environment_says(monkeypatch):
+    monkeypatch.setenv("SAGEMAKER_BIND_TO_PORT", "9000")
+    assert parser.parse(["serve", "m"]).port == 8080
+
+
 def test_the_version_is_that_of_the_package(run):
     code, out, _err = run("--version")
     assert code == 0

@@ -63,7 +63,7 @@ def test_with_many_images_the_intervals_are_the_percentiles_that_scipy_finds():
     expected = stats.bootstrap(
         (hits, pixels),
         lambda part, whole, axis: part.sum(axis=axis) / whole.sum(axis=axis),
-        paired=True, vectorized=True, n_resamples=5000, method="percentile", rng=np.random.default_rng(3),
+        paired=True, vectorized=True, n_resamples=5000, method="percentile", random_state=np.random.default_rng(3),
     ).confidence_interval  # fmt: skip
     found = intervals(counts_of(matrices), resamples=5000)["pixel_accuracy"]
     width = expected.high - expected.low

@@ -76,7 +76,9 @@ def test_interval_and_p_value_are_those_of_scipy_for_a_plain_mean_of_differences
     a, b = noisy(3, num_images=40)
     gains = (np.trace(b, axis1=1, axis2=2) - np.trace(a, axis1=1, axis2=2)) / 200
     found = compare(evaluated("A", a), evaluated("B", b), resamples=20_000).pixel_accuracy
-    test = stats.permutation_test((gains,), np.mean, permutation_type="samples", n_resamples=20_000, rng=1)
+    test = stats.permutation_test(
+        (gains,), np.mean, permutation_type="samples", n_resamples=20_000, random_state=np.random.default_rng(1)
+    )
     assert found.p_value == pytest.approx(test.pvalue, abs=0.015)
     # Student's interval is the one that the expanded percentiles stand for
     expected = stats.ttest_1samp(gains, 0).confidence_interval(0.95)

@@ -214,15 +214,15 @@ def test_metrics_count_requests_images_and_batches(client):
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     lines = answer.text.splitlines()
     for line in (
-        'pixelwise_requests_total{path="/invocations",status="200"} 1',
-        'pixelwise_requests_total{path="/invocations",status="400"} 1',
-        'pixelwise_requests_total{path="other",status="404"} 1',
-        "pixelwise_images_total 1",
-        "pixelwise_pixels_total 512",
-        "pixelwise_batch_seconds_count 1",
-        "pixelwise_request_seconds_count 2",
-        f"pixelwise_received_bytes_total {len(PNG) + 7}",
-        "pixelwise_requests_under_way 0",
+        'pixelwise_requests_total{path="/invocations",status="200"} 1.0',
+        'pixelwise_requests_total{path="/invocations",status="400"} 1.0',
+        'pixelwise_requests_total{path="other",status="404"} 1.0',
+        "pixelwise_images_total 1.0",
+        "pixelwise_pixels_total 512.0",
+        "pixelwise_batch_seconds_count 1.0",
+        "pixelwise_request_seconds_count 2.0",
+        f"pixelwise_received_bytes_total {len(PNG) + 7}.0",
+        "pixelwise_requests_under_way 0.0",
     ):
         assert line in lines
 

@@ -4,7 +4,6 @@ import pytest
 
 from pixelwise.errors import SettingsError
 from pixelwise.serving.limits import MEBIBYTE, Limits
-from pixelwise.serving.server import limits_of, port_of
 
 
 @pytest.mark.parametrize("name", ["max_bytes", "max_pixels", "max_requests", "max_batch", "timeout_seconds"])
@@ -27,15 +26,3 @@ def test_a_two_core_machine_answers_as_the_image_that_it_stands_for(monkeypatch)
     assert Limits(max_bytes=10 * MEBIBYTE).execution_parameters() == {
         "MaxConcurrentTransforms": 2, "MaxPayloadInMB": 10, "BatchStrategy": "MULTI_RECORD",
     }  # fmt: skip
-
-
-def test_the_environment_says_port_and_payload():
-    assert port_of({}) == 8080
-    assert port_of({"SAGEMAKER_BIND_TO_PORT": "9000"}) == 9000
-    assert limits_of({}) == Limits()
-    assert limits_of({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "6"}).max_bytes == 6 * MEBIBYTE
-    assert limits_of({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "0"}).max_bytes > 100 * MEBIBYTE
-    given = {"max_bytes": 5, "max_pixels": 7, "timeout_seconds": None}
-    assert limits_of({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "6"}, given) == Limits(max_bytes=5, max_pixels=7)
-    with pytest.raises(SettingsError, match="SAGEMAKER_BIND_TO_PORT is 'http'"):
-        port_of({"SAGEMAKER_BIND_TO_PORT": "http"})

@@ -23,7 +23,19 @@ from pixelwise.serving.server import serve
 from pixelwise.settings import Settings
 from tests.serving.conftest import PIXELS, encoded, until
 
-PROGRAM = "import sys; from pixelwise.serving.server import serve; serve(sys.argv[1], device='cpu')"
+PROGRAM = """
+import sys
+from pixelwise.serving.limits import Limits
+from pixelwise.serving.server import serve
+
+serve(sys.argv[1], port=0, limits=Limits(max_bytes=1 << 20), device="cpu")
+"""
+# What a machine of SageMaker's may have set is no business of an endpoint that runs elsewhere.
+NOT_OURS = {
+    "SAGEMAKER_BIND_TO_PORT": "http",
+    "SAGEMAKER_MAX_PAYLOAD_IN_MB": "0",
+    "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "application/json",
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +49,8 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def process(model):
-    environment = {**os.environ, "SAGEMAKER_BIND_TO_PORT": "0", "SAGEMAKER_MAX_PAYLOAD_IN_MB": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(model)], stderr=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", PROGRAM, str(model)], stderr=subprocess.PIPE, text=True, env={**os.environ, **NOT_OURS}
     )
     yield process
     process.kill()
@@ -105,6 +116,14 @@ def test_ctrl_c_ends_with_0_and_a_body_far_above_the_limit_still_gets_its_answer
     assert process.returncode == 0
 
 
+def test_the_platform_that_an_endpoint_may_run_on_does_not_change_it(process):
+    place = address(process)
+    parameters = json.loads(asked(place, "GET", "/execution-parameters")[1])
+    assert parameters["MaxPayloadInMB"] == 1
+    status, content = asked(place, "POST", "/invocations", encoded(PIXELS), **{"Content-Type": "image/png"})
+    assert (status, content[:4]) == (200, b"\x89PNG")
+
+
 def test_a_port_in_use_is_one_message_before_the_model_is_loaded():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -123,14 +142,17 @@ def test_a_model_that_is_not_there_is_said_so():
         serve("no/such/model", port=0)
 
 
-def test_without_the_extra_the_message_names_it(monkeypatch, model):
+@pytest.mark.parametrize("package", ["uvicorn", "starlette", "prometheus_client"])
+def test_without_the_extra_the_message_names_it(monkeypatch, model, package):
     real = builtins.__import__
 
     def without(name, *rest, **more):
-        if name.partition(".")[0] == "uvicorn":
+        if name.partition(".")[0] == package:
             raise ImportError(name)
         return real(name, *rest, **more)
 
+    for module in ("app", "batching", "metrics", "watching"):
+        monkeypatch.delitem(sys.modules, f"pixelwise.serving.{module}", raising=False)
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtra, match=r"pixelwise\[serve\]"):
         serve(model, port=0)

@@ -184,7 +184,7 @@ def _add_serve(commands: Any) -> None:
     parser = _command(commands, serve, "run/model --port 8080")
     parser.add_argument("model", metavar="MODEL", help="run folder, bundle folder or model.tar.gz")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 for every network (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, metavar="N", help="default: SAGEMAKER_BIND_TO_PORT, else 8080; 0 for any")
+    parser.add_argument("--port", type=int, default=8080, metavar="N", help="0 for any that is free (default: 8080)")
     limits = parser.add_argument_group("limits")
     limits.add_argument("--max-bytes", type=int, metavar="N", help="of a request")
     limits.add_argument("--max-pixels", type=int, metavar="N", help="of an image; memory grows with pixels x classes")

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -175,9 +174,10 @@ def predict(options: argparse.Namespace) -> int:
 def serve(options: argparse.Namespace) -> int:
     """Answer over HTTP: the endpoint and its page."""
     import pixelwise
-    from pixelwise.serving.server import limits_of
+    from pixelwise.serving import Limits
 
     names = ("max_bytes", "max_pixels", "max_requests", "max_batch", "timeout_seconds")
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
     pixelwise.serve(
         options.model,
         host=options.host,
@@ -185,7 +185,7 @@ def serve(options: argparse.Namespace) -> int:
         device=options.device,
         precision=options.precision,
         tile=options.tile,
-        limits=limits_of(os.environ, {name: getattr(options, name) for name in names}),
+        limits=Limits(**given),
     )
     return 0
 

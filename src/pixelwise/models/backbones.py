@@ -17,8 +17,9 @@ ALIASES = {"resnet-50": "resnet50s.gluon_in1k", "resnet-101": "resnet101s.gluon_
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
-# What families of timm need to take images of any size, tried in this order; padding does the rest.
-_ANY_SIZE_OPTIONS: tuple[dict[str, Any], ...] = ({"dynamic_img_size": True}, {"strict_img_size": False}, {})
+# What families of timm need to take images of any size, tried in this order; padding does the rest. Swin of timm 1.0.15
+# takes the second without a word and without effect.
+_ANY_SIZE_OPTIONS: tuple[dict[str, Any], ...] = ({"strict_img_size": False}, {"dynamic_img_size": True}, {})
 
 # How timm's models refuse an option or an image size.
 _REFUSALS = (TypeError, AssertionError, NotImplementedError, RuntimeError, ValueError, KeyError, IndexError)

@@ -151,7 +151,7 @@ def _in_cache(hub_id: str) -> bool:
 def _look_up_hub() -> None:
     """Raise OSError where the hub has no address: its client would try again for most of a minute."""
     host = urlsplit(huggingface_hub.constants.ENDPOINT).hostname
-    if host and not urllib.request.getproxies() and not huggingface_hub.is_offline_mode():
+    if host and not urllib.request.getproxies() and not huggingface_hub.constants.HF_HUB_OFFLINE:
         socket.getaddrinfo(host, 443)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import os
 import pickle
 import signal
 import tempfile
@@ -75,7 +76,7 @@ def work(folder: Path, scratch: Path, folders: Mapping[str, str], processes: int
 def serve(folder: Path) -> int:
     """Serve the model below `folder` until SIGTERM; return the exit code.
 
-    An artefact of the old image is imported first.
+    The environment says port, largest payload and default reply. An artefact of the old image is imported first.
     """
     from pixelwise.sagemaker.job_log import start_log
 
@@ -84,11 +85,13 @@ def serve(folder: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="pixelwise-") as scratch:
         try:
             with _stoppable():
+                from pixelwise.sagemaker.environment import limits_of, port_of, reply_of
                 from pixelwise.sagemaker.models import located_model
                 from pixelwise.serving import server
 
+                port, limits, reply = port_of(os.environ), limits_of(os.environ), reply_of(os.environ)
                 model = located_model(root.model, Path(scratch))
-                server.serve(model, host="0.0.0.0")
+                server.serve(model, host="0.0.0.0", port=port, limits=limits, default_accept=reply)
             return 0
         except BaseException as error:
             failure = failure_of(error)

@@ -9,10 +9,17 @@ from typing import Any, TypeVar
 from pixelwise.errors import DataError, MissingExtra
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serving.batching import Batcher
-from pixelwise.serving.codecs import choose_reply, decode_image, require_default, require_image_type, require_room
+from pixelwise.serving.codecs import (
+    DEFAULT_REPLY,
+    choose_reply,
+    decode_image,
+    require_default,
+    require_image_type,
+    require_room,
+)
 from pixelwise.serving.front import front_page
 from pixelwise.serving.limits import MEBIBYTE, Limits
-from pixelwise.serving.metrics import CONTENT_TYPE, Gauge, Metrics
+from pixelwise.serving.metrics import Metrics
 from pixelwise.serving.refusals import Refusal
 
 try:
@@ -35,7 +42,7 @@ _CODEC_THREADS = 2
 _DISCARDED_BYTES = 256 * MEBIBYTE
 
 
-def create_app(predictor: Predictor, *, limits: Limits | None = None, default_accept: str = "image/png") -> Starlette:
+def create_app(predictor: Predictor, *, limits: Limits | None = None, default_accept: str = DEFAULT_REPLY) -> Starlette:
     """An ASGI application around a predictor; the network runs in a thread of its own.
 
     Args:
@@ -74,10 +81,9 @@ class Endpoint:
         self.under_way = 0
         self._threads = ThreadPoolExecutor(_CODEC_THREADS, thread_name_prefix="pixelwise-codec")
         self._front = front_page(predictor.labels)
-        self.metrics.gauges += [
-            Gauge("pixelwise_requests_under_way", "Images received and not answered.", lambda: self.under_way),
-            Gauge("pixelwise_queue_images", "Images that wait for the network.", lambda: self.batcher.waiting),
-        ]
+        gauge = self.metrics.add_gauge
+        gauge("pixelwise_requests_under_way", "Images received and not answered.", lambda: self.under_way)
+        gauge("pixelwise_queue_images", "Images that wait for the network.", lambda: self.batcher.waiting)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -98,9 +104,10 @@ class Endpoint:
         """How to call the endpoint in bulk."""
         return JSONResponse(self.limits.execution_parameters())
 
-    async def scraped(self, _: Request) -> Response:
+    async def scraped(self, request: Request) -> Response:
         """The counts, for Prometheus."""
-        return Response(self.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+        content, content_type = self.metrics.scraped(_accept(request))
+        return Response(content, headers={"Content-Type": content_type})
 
     async def invocations(self, request: Request) -> Response:
         """One image in, its prediction out."""
@@ -121,10 +128,10 @@ class Endpoint:
         if not content:
             return Response(status_code=204)
         require_image_type(request.headers.get("content-type", ""))
-        reply = choose_reply(",".join(request.headers.getlist("accept")), default=self.default_accept)
+        reply = choose_reply(_accept(request), default=self.default_accept)
         facts = request.scope["facts"]
         facts |= {"received_bytes": len(content), "reply": reply.content_type}
-        self.metrics.received.add(len(content))
+        self.metrics.received.inc(len(content))
         pixels = await self._aside(lambda: decode_image(content, max_pixels=self.limits.max_pixels))
         facts |= {"width": pixels.shape[1], "height": pixels.shape[0]}
         require_room(reply, pixels, self.labels.num_classes)
@@ -135,6 +142,11 @@ class Endpoint:
 
     async def _aside(self, work: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _accept(request: Request) -> str:
+    """The Accept header, which may come in several lines."""
+    return ",".join(request.headers.getlist("accept"))
 
 
 async def _body(request: Request, max_bytes: int) -> bytes:

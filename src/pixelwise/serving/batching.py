@@ -132,8 +132,8 @@ class Batcher:
     def _count(self, batch: Sequence[Job], started: float) -> None:
         self.metrics.computing.observe(time.monotonic() - started)
         self.metrics.batches.observe(len(batch))
-        self.metrics.images.add(len(batch))
-        self.metrics.pixels.add(sum(job.pixels.shape[0] * job.pixels.shape[1] for job in batch))
+        self.metrics.images.inc(len(batch))
+        self.metrics.pixels.inc(sum(job.pixels.shape[0] * job.pixels.shape[1] for job in batch))
         for job in batch:
             self.metrics.waiting.observe(started - job.since)
 

@@ -21,6 +21,9 @@ from pixelwise.serving.refusals import Refusal
 IMAGE_TYPES = ("image/jpeg", "image/png", "application/x-image")
 """Content types of requests; the bytes decide what the image is."""
 
+DEFAULT_REPLY = "image/png"
+"""The reply to a request that asks for none."""
+
 # Decoders that strangers may use: EPS, for one, would run a PostScript interpreter.
 _FORMATS = ("JPEG", "MPO", "PNG", "BMP", "GIF", "TIFF", "WEBP")
 _TOLERATED = ("", "image/jpg", "image/pjpeg")  # no header, and old names of JPEG
@@ -61,7 +64,7 @@ def decode_image(content: bytes, *, max_pixels: int) -> Pixels:
     return np.array(read_image(image))
 
 
-def choose_reply(accept: str, *, default: str = "image/png") -> Reply:
+def choose_reply(accept: str, *, default: str = DEFAULT_REPLY) -> Reply:
     """The reply to an Accept header; `default` for none and for `*/*`.
 
     Raises:

@@ -1,22 +1,21 @@
 """Serve a model over HTTP until a signal says to stop."""
 
 import contextlib
-import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
 from pixelwise.api.models import load
 from pixelwise.errors import MissingExtra, SettingsError
 from pixelwise.inference.predictor import Predictor
-from pixelwise.serving.limits import MEBIBYTE, Limits
+from pixelwise.serving.codecs import DEFAULT_REPLY
+from pixelwise.serving.limits import Limits
 from pixelwise.serving.logs import log, start_logs
 from pixelwise.serving.memory import keep_freed_memory
 
@@ -32,33 +31,38 @@ _OPTIONS: dict[str, Any] = {
     # A container is killed 30 seconds after it was asked to stop.
     "timeout_graceful_shutdown": 25,
 }
-_UNLIMITED_BYTES = 1024 * MEBIBYTE
+
+
+class Options(TypedDict, total=False):
+    """How a model is loaded, as in `load`."""
+
+    device: str | None
+    precision: str | None
+    tile: int | None
 
 
 def serve(
     model_path: Path | str,
     *,
     host: str = "127.0.0.1",
-    port: int | None = None,
-    device: str | None = None,
-    precision: str | None = None,
-    tile: int | None = None,
+    port: int = DEFAULT_PORT,
     limits: Limits | None = None,
+    default_accept: str = DEFAULT_REPLY,
+    **options: Unpack[Options],
 ) -> None:
     """Load a model once and answer requests until SIGTERM or Ctrl+C; requests under way are answered first.
 
     Args:
         model_path: a run, a bundle folder or a model.tar.gz.
         host: the address to listen at; "0.0.0.0" for every network of the machine.
-        port: by default SAGEMAKER_BIND_TO_PORT, else 8080; 0 for any that is free.
-        device: as in `load`.
-        precision: as in `load`.
-        tile: as in `load`.
-        limits: what is refused; what the environment says (`limits_of`) by default.
+        port: 0 for any that is free.
+        limits: as in `create_app`.
+        default_accept: as in `create_app`.
+        options: `device`, `precision` and `tile` as in `load`.
 
     Raises:
         ModelError: the model cannot be loaded.
-        SettingsError: the address cannot be listened at, or a setting in the environment is no number.
+        SettingsError: the address cannot be listened at, or there is no such default reply.
         MissingExtra: the packages of `pixelwise[serve]` are not installed.
     """
     try:
@@ -67,38 +71,15 @@ def serve(
         raise MissingExtra("serve", "Serving a model") from None
     from pixelwise.serving.app import create_app
 
-    chosen = limits or limits_of(os.environ)
     keep_freed_memory()
-    with _listening(host, port_of(os.environ) if port is None else port) as listener:
-        predictor = _ready(model_path, device=device, precision=precision, tile=tile)
-        accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or "image/png"
-        app = create_app(predictor, limits=chosen, default_accept=accept)
+    with _listening(host, port) as listener:
+        predictor = _ready(model_path, options)
+        app = create_app(predictor, limits=limits, default_accept=default_accept)
         start_logs()
         log("listening", url=_url(listener), model=str(model_path), on=predictor.runtime.describe())
         with _signals_end_quietly():
             uvicorn.Server(uvicorn.Config(app, **_OPTIONS)).run(sockets=[listener])
         log("stopped")
-
-
-def port_of(environment: Mapping[str, str]) -> int:
-    """The port that the environment asks for, else 8080."""
-    return _number(environment, "SAGEMAKER_BIND_TO_PORT", DEFAULT_PORT)
-
-
-def limits_of(environment: Mapping[str, str], given: Mapping[str, Any] | None = None) -> Limits:
-    """The limits that are `given` (None counts as absent), then a batch transform's, then the defaults."""
-    limits = Limits()
-    mebibytes = _number(environment, "SAGEMAKER_MAX_PAYLOAD_IN_MB", -1)
-    if mebibytes >= 0:
-        limits = replace(limits, max_bytes=mebibytes * MEBIBYTE or _UNLIMITED_BYTES)  # 0 means no limit there
-    return replace(limits, **{name: value for name, value in (given or {}).items() if value is not None})
-
-
-def _number(environment: Mapping[str, str], name: str, default: int) -> int:
-    text = environment.get(name, "").strip()
-    if text and not text.isdecimal():
-        raise SettingsError(f"{name} is {text!r}, expected a whole number. Correct it or unset it.")
-    return int(text) if text else default
 
 
 @contextlib.contextmanager
@@ -117,7 +98,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _ready(model_path: Path | str, **options: Any) -> Predictor:
+def _ready(model_path: Path | str, options: Options) -> Predictor:
     """A model that has run once, which prepares the device, in a thread that has ended.
 
     Each thread that computes has OpenMP threads of its own. Those of this one would live on beside the batcher's, more

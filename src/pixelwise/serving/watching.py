@@ -52,8 +52,8 @@ class Watching:
         self, scope: Scope, facts: dict[str, Any], sent: dict[str, int], seconds: float, error: Exception | None
     ) -> None:
         path, status = scope["path"], sent["status"]
-        self.metrics.requests.add(path=path if path in self.paths else "other", status=str(status))
-        self.metrics.sent.add(sent["bytes"])
+        self.metrics.requests.labels(path=path if path in self.paths else "other", status=str(status)).inc()
+        self.metrics.sent.inc(sent["bytes"])
         if path == "/invocations":
             self.metrics.answering.observe(seconds)
         level = logging.ERROR if status >= 500 else logging.WARNING if status >= 400 else logging.INFO
