@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.scoring.confusion import ConfusionMatrix
+from pixelwise.values import strict_json
 
 Floats = NDArray[np.float64]
 
@@ -105,20 +106,21 @@ class Scores:
 
     def to_json(self) -> dict[str, Any]:
         """The content of scores.json: strict JSON, null where nothing could be measured."""
+        per_class = [
+            {
+                "id": i,
+                "name": name,
+                **{score: getattr(self, score)[i] for score in PER_CLASS},
+                "pixels": int(self.pixels[i]),
+            }
+            for i, name in enumerate(self.labels.names)
+        ]
         return {
             "definition": DEFINITION,
-            **{name: _or_none(getattr(self, name)) for name in SUMMARY},
-            "per_class": [
-                {
-                    "id": i,
-                    "name": name,
-                    **{score: _or_none(getattr(self, score)[i]) for score in PER_CLASS},
-                    "pixels": int(self.pixels[i]),
-                }
-                for i, name in enumerate(self.labels.names)
-            ],
+            **strict_json({name: getattr(self, name) for name in SUMMARY}),
+            "per_class": strict_json(per_class),
             "confusion": self.confusion.counts.tolist(),
-            "confusion_row_normalised": [[_or_none(share) for share in row] for row in self.confusion_shares],
+            "confusion_row_normalised": strict_json(self.confusion_shares.tolist()),
         }
 
     @classmethod
@@ -172,10 +174,6 @@ def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:
 def _mean(values: Floats) -> float:
     measured = values[~np.isnan(values)]
     return float(measured.mean()) if measured.size else math.nan
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
 
 
 def _text(value: float) -> str:

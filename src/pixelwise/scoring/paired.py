@@ -6,7 +6,6 @@ share of random exchanges that reach the difference is how often luck does (Nore
 Testing Hypotheses, 1989).
 """
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,6 +21,7 @@ from pixelwise.scoring.bootstrap import (
     scores_of,
 )
 from pixelwise.scoring.image_counts import ImageCounts
+from pixelwise.values import strict_json
 
 Floats = NDArray[np.float64]
 
@@ -77,7 +77,7 @@ class PairedCounts:
                 # Equal differences may differ by rounding: the sums over classes run over other numbers.
                 reached[name] += (np.abs(drawn[name]) >= np.abs(real[name]) - 1e-12).sum(axis=0)
         shares = {name: np.where(np.isnan(real[name][0]), np.nan, reached[name] / (resamples + 1)) for name in reached}
-        return {name: [None if math.isnan(p) else p for p in values.tolist()] for name, values in shares.items()}
+        return {name: strict_json(values.tolist()) for name, values in shares.items()}
 
 
 def holm(p_values: list[float | None]) -> list[float | None]:
