@@ -13,6 +13,7 @@ from pixelwise.labels import LabelTable
 from pixelwise.report.facts import class_name
 from pixelwise.report.figures.confusion import thousands
 from pixelwise.report.page import Html, Section, html, joined, picture, swatch, table
+from pixelwise.scoring.formulas import ratio
 
 MOST_CLASSES = 25
 """Of more classes than these the heat maps show the most confused ones, and a picture shows all."""
@@ -78,8 +79,7 @@ def _pairs(counts: Counts, labels: LabelTable) -> Html:
 
 def _shares_map(counts: Counts, shown: NDArray[np.int64], labels: LabelTable) -> Html:
     """Each row over its sum; rows of classes that are not in the truth are empty."""
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)[np.ix_(shown, shown)]
+    shares = np.nan_to_num(ratio(counts, counts.sum(axis=1, keepdims=True)))[np.ix_(shown, shown)]
     texts = [[f"{100 * share:.0f}" if share >= 0.005 else "" for share in row] for row in shares]
     note = "Row-normalised, in %: where the pixels of each true class went. The diagonal is the recall."
     return _heat_map("Shares of the true class", note, shares, texts, class_ids=shown, labels=labels)
@@ -129,8 +129,7 @@ def _heat_map(
 
 def _whole(counts: Counts, occurring: NDArray[np.int64]) -> Html:
     part = counts[np.ix_(occurring, occurring)]
-    totals = part.sum(axis=1, keepdims=True)
-    shares = np.divide(part, totals, out=np.zeros(part.shape), where=totals > 0)
+    shares = np.nan_to_num(ratio(part, part.sum(axis=1, keepdims=True)))
     # The square root lets shares of a few percent be seen.
     gray = (255 - np.rint(255 * np.sqrt(shares))).astype(np.uint8)
     factor = max(1, _PICTURE_SIDE // len(occurring))

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
-from pixelwise.scoring.bootstrap import CONFIDENCE, Interval, scores_of
+from pixelwise.scoring.bootstrap import CONFIDENCE, Interval
+from pixelwise.scoring.formulas import scores_of
 from pixelwise.scoring.image_counts import ImageCounts
 from pixelwise.scoring.paired import PairedCounts, holm
 from pixelwise.values import strict_json

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.outputs import whole
@@ -114,11 +112,10 @@ class Examination:
 def image_rows(examination: Examination) -> list[dict[str, Any]]:
     """For each image its facts and the IoU of each class (null where the class is in neither truth nor prediction)."""
     counts = examination.counts
-    union = counts.truth + counts.predicted - counts.intersection
-    iou = np.divide(counts.intersection, union, out=np.full(union.shape, np.nan), where=union > 0)
+    iou = counts.sums.iou.tolist()
     facts = examination.insight.images if examination.insight else ()
     return [
-        {**(facts[i].to_json() if facts else {"name": name}), "iou": strict_json(iou[i].tolist())}
+        {**(facts[i].to_json() if facts else {"name": name}), "iou": strict_json(iou[i])}
         for i, name in enumerate(counts.names)
     ]
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pixelwise.data.advice import percent
 from pixelwise.labels import LabelTable
 from pixelwise.report.figures.canvas import INK, QUIET, axes, empty, head, rgb, scale, short, table_of
+from pixelwise.scoring.formulas import ratio
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,8 +52,7 @@ def confusion_normalised(scores: Mapping[str, Any], labels: LabelTable | None = 
     title = "Confusion, as shares of the true class"
     if not counts.any():
         return empty(title, "No pixel was scored.")
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(100 * counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    shares = np.nan_to_num(ratio(100 * counts, counts.sum(axis=1, keepdims=True)))
     texts = [[f"{share:.0f}" if share >= 0.5 else "" for share in row] for row in shares]
     return _heat_map(shares, names, texts, title=title, norm=Normalize(0, 100), meaning="% of the true class")
 
