@@ -1,4 +1,4 @@
-"""From the values people write (texts, JSON, Python) to the type and the range that a setting has."""
+"""Values as people write them (texts, JSON, Python) to the type and range of a setting; and as strict JSON."""
 
 import difflib
 import json
@@ -8,8 +8,9 @@ import tomllib
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from pixelwise.errors import SettingsError
 
@@ -89,6 +90,24 @@ def parse_file(path: Path) -> Any:
         return yaml.safe_load(text) or {}
     except Exception as error:  # each parser has its own exception; all carry line and column
         raise SettingsError(f"{path}: is not valid {path.suffix.lstrip('.').upper() or 'YAML'}: {error}") from None
+
+
+@overload
+def strict_json(value: Mapping[str, Any]) -> dict[str, Any]: ...
+@overload
+def strict_json(value: list[Any] | tuple[Any, ...]) -> list[Any]: ...
+def strict_json(value: Any) -> Any:
+    """`value` as strict JSON has it, at any depth: null for numbers that are not finite, texts for the names.
+
+    NumPy's floats become Python's; what is no JSON in any case stays as it is.
+    """
+    if isinstance(value, Mapping):
+        return {str(name): strict_json(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict_json(each) for each in value]
+    if isinstance(value, Real) and not isinstance(value, Integral):
+        return float(value) if math.isfinite(value) else None
+    return value
 
 
 def _converted(name: str, value: Any, kinds: tuple[Any, ...], form: Form | None) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.labels import IGNORE
+from pixelwise.values import strict_json
 
 Integers = NDArray[np.int64]
 
@@ -118,7 +119,7 @@ class ClassRegions:
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name, null for NaN."""
-        return {name: None if math.isnan(value) else value for name, value in vars(self).items()}
+        return strict_json(vars(self))
 
 
 NO_REGIONS = ClassRegions(0, *[math.nan] * 7)

@@ -12,6 +12,7 @@ from pixelwise.data.reading import to_rgb
 from pixelwise.data.regions import ClassRegions
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+from pixelwise.values import strict_json
 
 Size = tuple[int, int]
 """(width, height) in pixels."""
@@ -112,11 +113,7 @@ class PixelStatistics:
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name, null for NaN."""
-        return {
-            "mean": [_number(value) for value in self.mean],
-            "std": [_number(value) for value in self.std],
-            "pixels": self.num_pixels,
-        }
+        return {**strict_json({"mean": self.mean, "std": self.std}), "pixels": self.num_pixels}
 
 
 class PixelMoments:
@@ -168,14 +165,15 @@ class Facts:
 
     def to_json(self) -> dict[str, Any]:
         """All numbers, null where there is none."""
-        return {
+        content = {
             "classes": list(self._classes()),
-            "imbalance_ratio": _number(self.balance.imbalance_ratio),
+            "imbalance_ratio": self.balance.imbalance_ratio,
             "masks": self.balance.num_images,
-            "ignored_share": _number(self.balance.ignored_share),
+            "ignored_share": self.balance.ignored_share,
             "image_sizes": self.sizes.to_json(),
             "pixel_values": self.pixels.to_json(),
         }
+        return strict_json(content)
 
     def _classes(self) -> Iterator[dict[str, Any]]:
         pixel_shares, image_shares = self.balance.pixel_shares, self.balance.image_shares
@@ -184,12 +182,8 @@ class Facts:
                 "id": i,
                 "name": name,
                 "pixels": self.balance.pixels[i],
-                "pixel_share": _number(pixel_shares[i]),
+                "pixel_share": pixel_shares[i],
                 "images": self.balance.images[i],
-                "image_share": _number(image_shares[i]),
+                "image_share": image_shares[i],
                 "regions": self.regions[i].to_json(),
             }
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value

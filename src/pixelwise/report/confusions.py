@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pixelwise.scoring.formulas import ratio
+
 PAIRS = 15
 """So many pairs are listed as most confused."""
 
@@ -29,9 +31,7 @@ def occurring(counts: Counts) -> NDArray[np.int64]:
 
 def row_shares(counts: Counts) -> NDArray[np.float64]:
     """Each row over its sum: the diagonal is the recall of each class. Classes not in the truth have a row of zeros."""
-    totals = counts.sum(axis=1, keepdims=True)
-    shares: NDArray[np.float64] = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-    return shares
+    return np.nan_to_num(ratio(counts, counts.sum(axis=1, keepdims=True)))
 
 
 def off_diagonal(counts: Counts) -> Counts:

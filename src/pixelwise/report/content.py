@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import Image
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.outputs import write_text
+from pixelwise.values import strict_json
 
 CONTENT_FILE = "content.json"
 
@@ -67,12 +67,11 @@ class ReportContent:
             "format": _FORMAT,
             "title": self.title,
             "labels": self.labels.to_json(),
-            **{name: _strict(getattr(self, name)) for name in _PARTS},
+            **{name: strict_json(getattr(self, name)) for name in _PARTS},
             "panels": [_panel_json(panel) for panel in self.panels],
         }
         path = folder / CONTENT_FILE
-        text = json.dumps(content, allow_nan=False) + "\n"
-        write_text(path, text)
+        write_text(path, json.dumps(content, allow_nan=False, default=_plain) + "\n")
         return path
 
     @classmethod
@@ -100,17 +99,9 @@ class ReportContent:
             ) from None
 
 
-def _strict(value: Any) -> Any:
-    """`value` as strict JSON: null for numbers that are not finite, text for paths and the like."""
-    if isinstance(value, Mapping):
-        return {str(key): _strict(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(entry) for entry in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int | bool) else str(value)
+def _plain(value: Any) -> Any:
+    """What JSON does not know: NumPy's numbers, and paths and the like as texts."""
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def _panel_json(panel: Panel) -> dict[str, str]:

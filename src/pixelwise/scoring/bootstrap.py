@@ -18,14 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from pixelwise.scoring.formulas import MEANS, PER_CLASS, SUMMARY, Floats, Sums, ratio, scores_of
 from pixelwise.scoring.image_counts import ImageCounts
-from pixelwise.scoring.metrics import PER_CLASS, SUMMARY
-
-Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.95
 _WEIGHTS_AT_ONCE = 1 << 20  # 8 MB: memory does not grow with the resamples
-_MEANS = {"mean_accuracy": "accuracy", "mean_iou": "iou", "mean_dice": "dice", "mean_iou_absent_as_zero": "iou"}
 
 
 class Interval(NamedTuple):
@@ -36,15 +33,7 @@ class Interval(NamedTuple):
 
 
 Intervals = dict[str, Interval | list[Interval | None] | None]
-"""By the names of `metrics.SUMMARY` one, by those of `metrics.PER_CLASS` a list in class order."""
-
-
-class Sums(NamedTuple):
-    """Pixels of each class, over the images of a data set or of each resample: (..., K) float64, exact to 2^53."""
-
-    intersection: Floats
-    truth: Floats
-    predicted: Floats
+"""By the names of `formulas.SUMMARY` one, by those of `formulas.PER_CLASS` a list in class order."""
 
 
 def intervals(counts: ImageCounts, *, resamples: int = 2000, seed: int = 0) -> Intervals:
@@ -57,10 +46,11 @@ def intervals(counts: ImageCounts, *, resamples: int = 2000, seed: int = 0) -> I
     if len(counts) < 2:
         return {**dict.fromkeys(SUMMARY), **{name: [None] * num_classes for name in PER_CLASS}}
     counts = counts.ordered(sorted(counts.names))
-    table = np.concatenate([counts.intersection, counts.truth, counts.predicted], axis=1, dtype=np.float64)
+    images = counts.sums
+    table = np.concatenate(images, axis=1)
     drawn = [scores_of(_split(weights @ table)) for weights in resampled(len(counts), resamples, seed)]
     values = {name: np.concatenate([piece[name] for piece in drawn]) for name in (*SUMMARY, *PER_CLASS)}
-    effective = _effective_images(_split(table), values)
+    effective = _effective_images(images, values)
     per_class = {name: expanded_percentiles(values[name], effective[name]) for name in PER_CLASS}
     return {name: expanded_percentiles(values[name][:, None], effective[name])[0] for name in SUMMARY} | per_class
 
@@ -75,22 +65,6 @@ def resampled(num_images: int, resamples: int, seed: int) -> Iterator[Floats]:
         drawn += num_images * np.arange(rows)[:, None]
         weights = np.bincount(drawn.reshape(-1), minlength=drawn.size)
         yield weights.reshape(rows, num_images).astype(np.float64)
-
-
-def scores_of(sums: Sums) -> dict[str, Floats]:
-    """Every score of `metrics.SUMMARY` (R,) and `metrics.PER_CLASS` (R, K), for sums of shape (R, K).
-
-    The definitions are those of `metrics.Scores`; NaN marks what could not be measured.
-    """
-    hits, truth, _ = sums
-    scores = {name: ratio(*parts) for name, parts in _parts(sums).items()}
-    absent_as_zero = np.nan_to_num(scores["iou"])
-    pixels = truth.sum(axis=-1)
-    scores |= {name: mean(scores[of]) for name, of in _MEANS.items()}
-    scores["pixel_accuracy"] = ratio(hits.sum(axis=-1), pixels)
-    scores["frequency_weighted_iou"] = ratio((absent_as_zero * truth).sum(axis=-1), pixels)
-    scores["mean_iou_absent_as_zero"] = np.where(pixels > 0, absent_as_zero.mean(axis=-1), np.nan)
-    return scores
 
 
 def expanded_percentiles(values: Floats, effective_images: Floats) -> list[Interval | None]:
@@ -124,38 +98,16 @@ def effective_number_of_mean(values: Floats, effective_images: Floats) -> float:
     return float(variances.sum()) ** 2 / below + 1 if below > 0 else 2.0
 
 
-def ratio(part: Floats, whole: Floats) -> Floats:
-    """`part / whole`, NaN where there is nothing to divide by."""
-    return np.asarray(np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0))
-
-
-def mean(values: Floats) -> Floats:
-    """Over the last axis, of what is not NaN; NaN where nothing is left."""
-    measured = ~np.isnan(values)
-    return ratio(np.where(measured, values, 0.0).sum(axis=-1), measured.sum(axis=-1).astype(np.float64))
-
-
 def _split(table: Floats) -> Sums:
     return Sums(*np.split(table, 3, axis=1))
 
 
-def _parts(sums: Sums) -> dict[str, tuple[Floats, Floats]]:
-    """Numerator and denominator of each score of `metrics.PER_CLASS`."""
-    hits, truth, predicted = sums
-    return {
-        "iou": (hits, truth + predicted - hits),
-        "dice": (2 * hits, truth + predicted),
-        "accuracy": (hits, truth),
-        "precision": (hits, predicted),
-    }
-
-
 def _effective_images(images: Sums, values: dict[str, Floats]) -> dict[str, Floats]:
-    """(1,) for each score of `metrics.SUMMARY`, (K,) for those of `metrics.PER_CLASS`."""
-    effective = {name: effective_number(whole) for name, (_, whole) in _parts(images).items()}
+    """(1,) for each score of `formulas.SUMMARY`, (K,) for those of `formulas.PER_CLASS`."""
+    effective = {name: effective_number(parts(images)[1]) for name, parts in PER_CLASS.items()}
     for name in SUMMARY:
-        if name in _MEANS:
-            of = _MEANS[name]
+        if name in MEANS:
+            of = MEANS[name]
             effective[name] = np.array([effective_number_of_mean(values[of], effective[of])])
         else:
             effective[name] = effective_number(images.truth.sum(axis=1)[:, None])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pixelwise.labels import IGNORE
 from pixelwise.scoring.confusion import joint_counts
+from pixelwise.values import strict_json
 
 Counts = NDArray[np.int64]
 
@@ -47,18 +48,19 @@ class BoundaryScores:
 
     def to_json(self) -> dict[str, Any]:
         """Strict JSON, null for NaN, and the definitions."""
-        return {
+        content = {
             "definition": DEFINITION,
-            "mean_boundary_iou": _or_none(self.mean_boundary_iou),
-            "boundary_iou": [_or_none(value) for value in self.boundary_iou],
+            "mean_boundary_iou": self.mean_boundary_iou,
+            "boundary_iou": self.boundary_iou,
             "trimap": [
-                {"width_px": width, "pixel_accuracy": _or_none(accuracy), "mean_iou": _or_none(iou)}
+                {"width_px": width, "pixel_accuracy": accuracy, "mean_iou": iou}
                 for width, accuracy, iou in zip(WIDTHS, self.trimap_accuracy, self.trimap_mean_iou, strict=True)
             ],
-            "errors_at_boundary": _or_none(self.errors_at_boundary),
-            "pixels_at_boundary": _or_none(self.pixels_at_boundary),
-            "interior_accuracy": _or_none(self.interior_accuracy),
+            "errors_at_boundary": self.errors_at_boundary,
+            "pixels_at_boundary": self.pixels_at_boundary,
+            "interior_accuracy": self.interior_accuracy,
         }
+        return strict_json(content)
 
 
 def near_boundary(class_ids: NDArray[np.uint8], reach: int, *, frame: bool = False) -> NDArray[np.bool_]:
@@ -172,7 +174,3 @@ def _ratio(part: Counts, whole: Counts) -> NDArray[np.float64]:
 def _mean(values: NDArray[np.float64]) -> float:
     measured = values[~np.isnan(values)]
     return float(measured.mean()) if measured.size else math.nan
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -1,7 +1,7 @@
 """Are the probabilities true? Reliability diagram, calibration error, Brier score and temperature scaling."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pixelwise.labels import IGNORE
+from pixelwise.values import strict_json
 
 Floats = NDArray[np.float64]
 
@@ -77,12 +78,9 @@ class Calibration:
             {"from": i / BINS, "to": (i + 1) / BINS, "pixels": pixels, "confidence": confidence, "accuracy": accuracy}
             for i, (pixels, confidence, accuracy) in enumerate(rows)
         ]
-        return {
-            "definition": DEFINITION,
-            **_without_nan({name: getattr(self, name) for name in names}),
-            "bins": [_without_nan(each) for each in bins],
-            "per_class": [_without_nan(asdict(each)) for each in self.per_class],
-        }
+        per_class = [vars(each) for each in self.per_class]
+        scores = {name: getattr(self, name) for name in names}
+        return {"definition": DEFINITION, **strict_json({**scores, "bins": bins, "per_class": per_class})}
 
     def _gaps(self) -> list[tuple[int, float]]:
         rows = zip(self.pixels, self.confidence, self.accuracy, strict=True)
@@ -263,7 +261,3 @@ def _least(drawn: Floats, count: int) -> NDArray[np.intp]:
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
     return np.asarray(np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0))
-
-
-def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: None if math.isnan(value) else value for name, value in values.items()}

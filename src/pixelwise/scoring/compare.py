@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import counted, listed
-from pixelwise.scoring.bootstrap import CONFIDENCE, Interval, scores_of
+from pixelwise.scoring.bootstrap import CONFIDENCE, Interval
+from pixelwise.scoring.formulas import scores_of
 from pixelwise.scoring.image_counts import ImageCounts
 from pixelwise.scoring.paired import PairedCounts, holm
+from pixelwise.values import strict_json
 
 METHOD = (
     "Differences are B minus A over the same images. interval: 95 % bootstrap over the images, both sides drawn "
@@ -57,10 +59,9 @@ class Difference:
 
     def to_json(self) -> dict[str, Any]:
         """Strict JSON, null where nothing can be said."""
-        shares = {"a": self.a, "b": self.b, "difference": self.difference}
         return {
             "name": self.name,
-            **{name: None if math.isnan(share) else share for name, share in shares.items()},
+            **strict_json({"a": self.a, "b": self.b, "difference": self.difference}),
             "interval": self.interval,
             "p_value": self.p_value,
             "real": self.is_real,

@@ -45,6 +45,11 @@ def _keys(rows: NDArray[np.uint8], columns: NDArray[np.uint8]) -> NDArray[np.uin
     return np.asarray((rows.astype(np.uint16) << np.uint16(8)) | columns)
 
 
+def by_class(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(3, K) of a matrix (K, K) with rows truth: pixels of each class that are right, in the truth, and predicted."""
+    return np.stack([np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)])
+
+
 class ConfusionMatrix:
     """Counts (K, K) int64: rows are the truth, columns the prediction; exact at any number of pixels."""
 

@@ -1,15 +1,14 @@
 """Mean IoU of the same predictions under the other definitions in use, each under its name."""
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.scoring.confusion import ConfusionMatrix
+from pixelwise.scoring.formulas import Floats, Sums, mean, ratio, scores_of
 from pixelwise.scoring.image_counts import ImageCounts
 
-Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 DEFINITIONS: dict[str, str] = {
@@ -68,59 +67,57 @@ def other_definitions(counts: ImageCounts, matrix: ConfusionMatrix) -> dict[str,
     if not np.array_equal(counts.truth.sum(axis=0), matrix.counts.sum(axis=1)):
         raise ValueError("the matrix does not hold the pixels of these images")
     values = {name: measure(matrix.counts) for name, measure in _OF_MATRIX.items()}
-    union = counts.truth + counts.predicted - counts.intersection
-    values |= {name: measure(counts.intersection, union) for name, measure in _OF_IMAGES.items()}
-    return {name: values[name] for name in DEFINITIONS}
+    images = counts.sums
+    values |= {name: measure(images) for name, measure in _OF_IMAGES.items()}
+    return {name: float(values[name]) for name in DEFINITIONS}
 
 
-def _absent_counts_zero(matrix: Counts) -> float:
-    return float(np.nan_to_num(_iou(matrix)).mean()) if matrix.any() else math.nan
+def _absent_counts_zero(matrix: Counts) -> Floats:
+    return scores_of(Sums.of(matrix))["mean_iou_absent_as_zero"]
 
 
-def _present_in_truth(matrix: Counts) -> float:
-    return _mean(_iou(matrix)[matrix.any(axis=1)])
+def _present_in_truth(matrix: Counts) -> Floats:
+    return mean(Sums.of(matrix).iou[matrix.any(axis=1)])
 
 
-def _plain_mean(matrix: Counts) -> float:
-    return float(_iou(matrix).mean())
+def _plain_mean(matrix: Counts) -> Floats:
+    return np.asarray(Sums.of(matrix).iou.mean())
 
 
-def _micro(matrix: Counts) -> float:
-    hits, pixels = int(np.trace(matrix)), int(matrix.sum())
-    return hits / (2 * pixels - hits) if pixels else math.nan
+def _micro(matrix: Counts) -> Floats:
+    return _micro_of(Sums.of(matrix))
 
 
-def _huggingface(matrix: Counts) -> float:
-    return _mean(_iou(matrix))
+def _huggingface(matrix: Counts) -> Floats:
+    return scores_of(Sums.of(matrix))["mean_iou"]
 
 
-def _huggingface_ignore_0(matrix: Counts) -> float:
-    return _mean(_iou(_without_true_0(matrix)))
+def _huggingface_ignore_0(matrix: Counts) -> Floats:
+    return _huggingface(_without_true_0(matrix))
 
 
-def _huggingface_reduce_labels(matrix: Counts) -> float:
+def _huggingface_reduce_labels(matrix: Counts) -> Floats:
     # Ids are shifted down by one there; a predicted 0 falls out of range and is a miss like any other.
-    return _mean(_iou(_without_true_0(matrix))[1:])
+    return mean(Sums.of(_without_true_0(matrix)).iou[1:])
 
 
-def _mean_over_images(hits: Counts, union: Counts) -> float:
-    ratios = _ratio(hits, union)
-    return _mean(np.array([_mean(image) for image in ratios]))
+def _mean_over_images(images: Sums) -> Floats:
+    return mean(np.array([mean(iou) for iou in images.iou]))
 
 
-def _mean_over_pairs(hits: Counts, union: Counts) -> float:
-    return _mean(_ratio(hits, union))
+def _mean_over_pairs(images: Sums) -> Floats:
+    return mean(images.iou.reshape(-1))
 
 
-def _smp_macro_imagewise(hits: Counts, union: Counts) -> float:
-    return _mean(np.nan_to_num(_ratio(hits, union), nan=1.0))
+def _smp_macro_imagewise(images: Sums) -> Floats:
+    return mean(np.nan_to_num(images.iou, nan=1.0).reshape(-1))
 
 
-def _smp_micro_imagewise(hits: Counts, union: Counts) -> float:
-    return _mean(np.nan_to_num(_ratio(hits.sum(axis=1), union.sum(axis=1)), nan=1.0))
+def _smp_micro_imagewise(images: Sums) -> Floats:
+    return mean(np.nan_to_num(_micro_of(images), nan=1.0))
 
 
-_OF_MATRIX: dict[str, Callable[[Counts], float]] = {
+_OF_MATRIX: dict[str, Callable[[Counts], Floats]] = {
     "absent_counts_zero": _absent_counts_zero,
     "present_in_truth": _present_in_truth,
     "plain_mean": _plain_mean,
@@ -129,7 +126,7 @@ _OF_MATRIX: dict[str, Callable[[Counts], float]] = {
     "huggingface_ignore_0": _huggingface_ignore_0,
     "huggingface_reduce_labels": _huggingface_reduce_labels,
 }
-_OF_IMAGES: dict[str, Callable[[Counts, Counts], float]] = {
+_OF_IMAGES: dict[str, Callable[[Sums], Floats]] = {
     "mean_over_images": _mean_over_images,
     "mean_over_image_class_pairs": _mean_over_pairs,
     "smp_macro_imagewise": _smp_macro_imagewise,
@@ -141,16 +138,5 @@ def _without_true_0(matrix: Counts) -> Counts:
     return np.concatenate([np.zeros_like(matrix[:1]), matrix[1:]])
 
 
-def _iou(matrix: Counts) -> Floats:
-    """(K,) of a (K, K) matrix; NaN for a class in neither truth nor prediction."""
-    hits = np.diagonal(matrix)
-    return _ratio(hits, matrix.sum(axis=0) + matrix.sum(axis=1) - hits)
-
-
-def _ratio(part: Counts, whole: Counts) -> Floats:
-    return np.asarray(np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0))
-
-
-def _mean(values: Floats) -> float:
-    measured = values[~np.isnan(values)]
-    return float(measured.mean()) if measured.size else math.nan
+def _micro_of(sums: Sums) -> Floats:
+    return ratio(sums.intersection.sum(axis=-1), sums.union.sum(axis=-1))

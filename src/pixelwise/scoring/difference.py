@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.labels import IGNORE
+from pixelwise.values import strict_json
 
 DEFINITION = (
     "mean_absolute_difference: |true id - predicted id| / (K - 1), averaged over the labelled pixels; 0 none "
@@ -24,8 +25,7 @@ class Difference:
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name, null for NaN, and what they mean."""
-        values = {name: None if np.isnan(value) else value for name, value in vars(self).items()}
-        return {"definition": DEFINITION, **values}
+        return {"definition": DEFINITION, **strict_json(vars(self))}
 
 
 def absolute_difference(

@@ -3,11 +3,9 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
@@ -17,6 +15,7 @@ from pixelwise.scoring.bootstrap import Interval, Intervals, intervals
 from pixelwise.scoring.definitions import other_definitions
 from pixelwise.scoring.image_counts import ImageCounts
 from pixelwise.scoring.metrics import Scores
+from pixelwise.values import strict_json
 
 if TYPE_CHECKING:  # comparing masks needs neither PyTorch nor SciPy, and starts in no time
     from pixelwise.scoring.boundary import BoundaryScores
@@ -43,7 +42,7 @@ class ImageFacts:
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name, null for NaN."""
-        return {name: _or_none(value) for name, value in asdict(self).items()}
+        return strict_json(vars(self))
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Examination:
             **self.scores.to_json(),
             "images": len(self.counts),
             "intervals": {**self.intervals, **(self.insight.intervals if self.insight else {})},  # [low, high]
-            "other_definitions": {name: _or_none(value) for name, value in self.other_definitions.items()},
+            "other_definitions": strict_json(self.other_definitions),
             **(self.insight.to_json() if self.insight else {}),
         }
 
@@ -114,11 +113,10 @@ class Examination:
 def image_rows(examination: Examination) -> list[dict[str, Any]]:
     """For each image its facts and the IoU of each class (null where the class is in neither truth nor prediction)."""
     counts = examination.counts
-    union = counts.truth + counts.predicted - counts.intersection
-    iou = np.divide(counts.intersection, union, out=np.full(union.shape, np.nan), where=union > 0)
+    iou = counts.sums.iou.tolist()
     facts = examination.insight.images if examination.insight else ()
     return [
-        {**(facts[i].to_json() if facts else {"name": name}), "iou": [_or_none(value) for value in iou[i]]}
+        {**(facts[i].to_json() if facts else {"name": name}), "iou": strict_json(iou[i])}
         for i, name in enumerate(counts.names)
     ]
 
@@ -151,10 +149,6 @@ def read_counts(path: Path) -> tuple[ImageCounts, LabelTable]:
             "`pixelwise evaluate --output` or `pixelwise score --output` wrote."
         ) from None
     return ImageCounts.from_json(counts, source=str(file)), LabelTable.from_json(labels, source=str(file))
-
-
-def _or_none(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _text(value: float) -> str:

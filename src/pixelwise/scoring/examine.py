@@ -15,12 +15,13 @@ from pixelwise.inference.forward import class_logits, likeliest
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.runtime import Runtime
-from pixelwise.scoring.bootstrap import Floats, Interval
+from pixelwise.scoring.bootstrap import Interval
 from pixelwise.scoring.boundary import BoundaryTally, near_boundary
 from pixelwise.scoring.calibration import CalibrationTally
 from pixelwise.scoring.confusion import ConfusionMatrix
 from pixelwise.scoring.difference import DifferenceTally
 from pixelwise.scoring.examination import Examination, ImageFacts, Insight
+from pixelwise.scoring.formulas import Floats
 from pixelwise.scoring.image_counts import ImageCounts
 from pixelwise.scoring.metrics import Scores
 from pixelwise.scoring.object_size import ObjectRecall

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from pixelwise.errors import DataError
 from pixelwise.labels import MAX_CLASSES
+from pixelwise.scoring.confusion import by_class
+from pixelwise.scoring.formulas import Sums
 
 _FIRST_ROWS = 64
 _PARTS = ("intersection", "truth", "predicted")
@@ -49,11 +51,16 @@ class ImageCounts:
         """(N, K): pixels predicted as each class."""
         return self._rows[: len(self), 2]
 
+    @property
+    def sums(self) -> Sums:
+        """All three, (N, K) each: a row of sums for each image."""
+        return Sums(*self._rows[: len(self)].swapaxes(0, 1).astype(np.float64))
+
     def add(self, name: str, counts: NDArray[np.int64]) -> None:
         """Note one image by its confusion matrix, (K, K) with rows truth; a name may come once."""
         if counts.shape != (self.num_classes, self.num_classes) or counts.dtype != np.int64:
             raise ValueError(f"counts of {name} are {counts.dtype} {counts.shape} for {self.num_classes} classes")
-        self._append(name, np.stack([np.diagonal(counts), counts.sum(axis=1), counts.sum(axis=0)]))
+        self._append(name, by_class(counts))
 
     def merge(self, other: Self) -> None:
         """Append the images of `other`, from another part of the data or another process."""

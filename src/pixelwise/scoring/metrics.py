@@ -11,25 +11,15 @@ from numpy.typing import NDArray
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.scoring.confusion import ConfusionMatrix
-
-Floats = NDArray[np.float64]
-
-DEFINITION = (
-    "One confusion matrix over all pixels of the split at native resolution; pixels whose truth is 255 are "
-    "left out. Per class, from true positives TP, false positives FP and false negatives FN: "
-    "iou = TP/(TP+FP+FN), dice = 2TP/(2TP+FP+FN), accuracy = TP/(TP+FN), precision = TP/(TP+FP), "
-    "pixels = TP+FN; null where the denominator is 0. pixel_accuracy = correct/labelled pixels. "
-    "mean_iou, mean_dice: mean over the classes in truth or prediction. mean_accuracy: mean over the classes "
-    "in the truth. frequency_weighted_iou: iou weighted by pixels. mean_iou_absent_as_zero: mean of iou over "
-    "all classes, absent ones as 0, as Amazon SageMaker's algorithm computes mIOU."
-)
+from pixelwise.scoring.formulas import DEFINITION, PER_CLASS, SUMMARY, Floats, Sums, ratio, scores_of
+from pixelwise.values import strict_json
 
 
 @dataclass(frozen=True)
 class Scores:
     """What a confusion matrix says; shares are in [0, 1], NaN marks what could not be measured.
 
-    Per-class arrays are (K,) float64 in class order. Definitions: `DEFINITION` and docs/scores.md.
+    Per-class arrays are (K,) float64 in class order. Definitions: `formulas.DEFINITION` and docs/scores.md.
     """
 
     confusion: ConfusionMatrix
@@ -47,78 +37,75 @@ class Scores:
     @property
     def confusion_shares(self) -> Floats:
         """(K, K): of the true pixels of each class (row) the share predicted as each; NaN for an absent class."""
-        return np.stack([_ratio(row, np.full(len(row), row.sum())) for row in self.confusion.counts])
+        return ratio(self.confusion.counts, self.pixels[:, None])
 
-    @cached_property
+    @property
     def iou(self) -> Floats:
         """(K,): intersection over union (the Jaccard index)."""
-        hit, predicted = self._hits_and_predicted()
-        return _ratio(hit, self.pixels + predicted - hit)
+        return self._values["iou"]
 
-    @cached_property
+    @property
     def dice(self) -> Floats:
         """(K,): the Dice coefficient, also called F1."""
-        hit, predicted = self._hits_and_predicted()
-        return _ratio(2 * hit, self.pixels + predicted)
+        return self._values["dice"]
 
-    @cached_property
+    @property
     def accuracy(self) -> Floats:
         """(K,): share of the class's true pixels that were found (recall)."""
-        return _ratio(self._hits_and_predicted()[0], self.pixels)
+        return self._values["accuracy"]
 
-    @cached_property
+    @property
     def precision(self) -> Floats:
         """(K,): share of the pixels predicted as the class that are it."""
-        return _ratio(*self._hits_and_predicted())
+        return self._values["precision"]
 
     @property
     def pixel_accuracy(self) -> float:
         """Share of labelled pixels that are right."""
-        total = int(self.pixels.sum())
-        return float(np.trace(self.confusion.counts)) / total if total else math.nan
+        return float(self._values["pixel_accuracy"])
 
     @property
     def mean_accuracy(self) -> float:
         """Mean accuracy over the classes present in the truth."""
-        return _mean(self.accuracy)
+        return float(self._values["mean_accuracy"])
 
     @property
     def mean_iou(self) -> float:
         """Mean IoU over the classes present in truth or prediction."""
-        return _mean(self.iou)
+        return float(self._values["mean_iou"])
 
     @property
     def mean_dice(self) -> float:
         """Mean Dice over the classes present in truth or prediction."""
-        return _mean(self.dice)
+        return float(self._values["mean_dice"])
 
     @property
     def frequency_weighted_iou(self) -> float:
         """IoU weighted by each class's share of the labelled pixels."""
-        total = int(self.pixels.sum())
-        return float((np.nan_to_num(self.iou) * self.pixels).sum()) / total if total else math.nan
+        return float(self._values["frequency_weighted_iou"])
 
     @property
     def mean_iou_absent_as_zero(self) -> float:
         """Mean IoU over all K classes, a class in neither truth nor prediction counting 0 (the AWS mean)."""
-        return float(np.nan_to_num(self.iou).mean()) if self.pixels.any() else math.nan
+        return float(self._values["mean_iou_absent_as_zero"])
 
     def to_json(self) -> dict[str, Any]:
         """The content of scores.json: strict JSON, null where nothing could be measured."""
+        per_class = [
+            {
+                "id": i,
+                "name": name,
+                **{score: getattr(self, score)[i] for score in PER_CLASS},
+                "pixels": int(self.pixels[i]),
+            }
+            for i, name in enumerate(self.labels.names)
+        ]
         return {
             "definition": DEFINITION,
-            **{name: _or_none(getattr(self, name)) for name in SUMMARY},
-            "per_class": [
-                {
-                    "id": i,
-                    "name": name,
-                    **{score: _or_none(getattr(self, score)[i]) for score in PER_CLASS},
-                    "pixels": int(self.pixels[i]),
-                }
-                for i, name in enumerate(self.labels.names)
-            ],
+            **strict_json({name: getattr(self, name) for name in SUMMARY}),
+            "per_class": strict_json(per_class),
             "confusion": self.confusion.counts.tolist(),
-            "confusion_row_normalised": [[_or_none(share) for share in row] for row in self.confusion_shares],
+            "confusion_row_normalised": strict_json(self.confusion_shares.tolist()),
         }
 
     @classmethod
@@ -149,33 +136,9 @@ class Scores:
         lines += ["", *(f"{title:<{widest}}  {_text(getattr(self, name))}" for name, title in titles.items())]
         return "\n".join(lines)
 
-    def _hits_and_predicted(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        return np.diagonal(self.confusion.counts), self.confusion.counts.sum(axis=0)
-
-
-SUMMARY = (
-    "pixel_accuracy",
-    "mean_accuracy",
-    "mean_iou",
-    "mean_dice",
-    "frequency_weighted_iou",
-    "mean_iou_absent_as_zero",
-)
-PER_CLASS = ("iou", "dice", "accuracy", "precision")
-
-
-def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:
-    """`part / whole` with NaN, and no warning, where there is nothing to divide by."""
-    return np.asarray(np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))
-
-
-def _mean(values: Floats) -> float:
-    measured = values[~np.isnan(values)]
-    return float(measured.mean()) if measured.size else math.nan
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+    @cached_property
+    def _values(self) -> dict[str, Floats]:
+        return scores_of(Sums.of(self.confusion.counts))
 
 
 def _text(value: float) -> str:

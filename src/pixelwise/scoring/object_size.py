@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from pixelwise.labels import IGNORE
+from pixelwise.values import strict_json
 
 DEFINITION = (
     "Objects are the 8-connected regions of one class in the truth, by their area as a share of the image: small "
@@ -35,7 +36,7 @@ class SizeRecall:
 
     def to_json(self) -> dict[str, Any]:
         """The fields by name, null for NaN."""
-        return {name: None if math.isnan(value) else value for name, value in vars(self).items()}
+        return strict_json(vars(self))
 
 
 @dataclass(frozen=True)

@@ -6,24 +6,20 @@ share of random exchanges that reach the difference is how often luck does (Nore
 Testing Hypotheses, 1989).
 """
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pixelwise.scoring.bootstrap import (
     Interval,
-    Sums,
     effective_number,
     effective_number_of_mean,
     expanded_percentiles,
     resampled,
-    scores_of,
 )
+from pixelwise.scoring.formulas import Floats, Sums, scores_of
 from pixelwise.scoring.image_counts import ImageCounts
-
-Floats = NDArray[np.float64]
+from pixelwise.values import strict_json
 
 COMPARED = ("mean_iou", "pixel_accuracy", "iou")
 """Scores of which differences are taken; the last one has a value for each class."""
@@ -49,8 +45,7 @@ class PairedCounts:
         drawn = [_differences(*_split(weights @ self.table)) for weights in resampled(len(self.table), resamples, seed)]
         values = {name: np.concatenate([piece[name] for piece in drawn]) for name in COMPARED}
         a, b = _split(self.table)
-        unions = a.truth + a.predicted - a.intersection + b.truth + b.predicted - b.intersection
-        of_classes = np.where((a.truth > 0).sum(axis=0) > 1, effective_number(unions), np.nan)
+        of_classes = np.where((a.truth > 0).sum(axis=0) > 1, effective_number(a.union + b.union), np.nan)
         effective = {
             "mean_iou": np.array([effective_number_of_mean(values["iou"], of_classes)]),
             "pixel_accuracy": effective_number(a.truth.sum(axis=1, keepdims=True)),
@@ -77,7 +72,7 @@ class PairedCounts:
                 # Equal differences may differ by rounding: the sums over classes run over other numbers.
                 reached[name] += (np.abs(drawn[name]) >= np.abs(real[name]) - 1e-12).sum(axis=0)
         shares = {name: np.where(np.isnan(real[name][0]), np.nan, reached[name] / (resamples + 1)) for name in reached}
-        return {name: [None if math.isnan(p) else p for p in values.tolist()] for name, values in shares.items()}
+        return {name: strict_json(values.tolist()) for name, values in shares.items()}
 
 
 def holm(p_values: list[float | None]) -> list[float | None]:

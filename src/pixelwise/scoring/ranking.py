@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pixelwise.labels import IGNORE
+from pixelwise.values import strict_json
 
 DEFINITION = (
     "Each class against the rest, over all labelled pixels of the split: pixels are ranked by the probability of "
@@ -41,9 +42,8 @@ class AveragePrecision:
 
     def to_json(self) -> dict[str, Any]:
         """Strict JSON, null for NaN, and the definition."""
-        values = [None if math.isnan(value) else value for value in self.per_class]
-        mean = None if math.isnan(self.mean) else self.mean
-        return {"definition": DEFINITION, "mean_average_precision": mean, "per_class": values}
+        scores = {"mean_average_precision": self.mean, "per_class": self.per_class}
+        return {"definition": DEFINITION, **strict_json(scores)}
 
 
 class PrecisionRecallTally:

@@ -4,17 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pixelwise.scoring.bootstrap import (
-    Floats,
-    Interval,
-    effective_number,
-    expanded_percentiles,
-    mean,
-    ratio,
-    resampled,
-)
+from pixelwise.scoring.bootstrap import Interval, effective_number, expanded_percentiles, resampled
 from pixelwise.scoring.boundary import NEAR, WIDTHS
 from pixelwise.scoring.calibration import BINS
+from pixelwise.scoring.formulas import Floats, mean, ratio
 from pixelwise.scoring.object_size import SIZES
 
 RESAMPLES = 1000

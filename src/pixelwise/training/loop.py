@@ -1,6 +1,5 @@
 """fit(): how a segmentation model is trained, from the first batch to the best weights."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pixelwise.training.learner import Learner
 from pixelwise.training.optimizer import learning_rate_factor, set_learning_rate
 from pixelwise.training.progress import Observer
 from pixelwise.training.step import step_within_memory
+from pixelwise.values import strict_json
 
 Validate = Callable[[Segmenter], Evaluation]
 KeepBest = Callable[[Segmenter, Evaluation, TrainingState], None]
@@ -188,14 +188,15 @@ def _training_row(learner: Learner, state: TrainingState) -> dict[str, Any]:
     runtime, settings = learner.runtime, learner.settings
     train = _training_scores(runtime, state)
     loss = runtime.sum(torch.tensor(state.loss_sum, device=runtime.device)) / runtime.world_size
-    return {
+    measured = {
         "epoch": state.epoch + 1,
         "learning_rate": _highest_rate(learner),
         "train_loss": float(loss) / state.step if state.step else None,
-        "train_miou": _or_none(train.mean_iou) if train else None,
-        "train_pixel_accuracy": _or_none(train.pixel_accuracy) if train else None,
+        "train_miou": train.mean_iou if train else None,
+        "train_pixel_accuracy": train.pixel_accuracy if train else None,
         "train_images_per_second": settings.mini_batch_size * state.step / max(state.step_seconds, 1e-9),
     }
+    return strict_json(measured)
 
 
 def _validation_row(around: Surroundings, validated: _Validated | None) -> dict[str, Any]:
@@ -204,13 +205,13 @@ def _validation_row(around: Surroundings, validated: _Validated | None) -> dict[
         return dict.fromkeys(f"validation_{name}" for name in _VALIDATED)
     scores = validated.evaluation.scores
     found = (
-        _or_none(validated.evaluation.loss),
-        _or_none(scores.mean_iou),
-        _or_none(scores.mean_iou_absent_as_zero),
-        _or_none(scores.pixel_accuracy),
+        validated.evaluation.loss,
+        scores.mean_iou,
+        scores.mean_iou_absent_as_zero,
+        scores.pixel_accuracy,
         around.validation_images / max(validated.seconds, 1e-9),
     )
-    return {f"validation_{name}": value for name, value in zip(_VALIDATED, found, strict=True)}
+    return strict_json({f"validation_{name}": value for name, value in zip(_VALIDATED, found, strict=True)})
 
 
 def _training_scores(runtime: Runtime, state: TrainingState) -> Scores | None:
@@ -222,10 +223,6 @@ def _training_scores(runtime: Runtime, state: TrainingState) -> Scores | None:
 
 def _highest_rate(learner: Learner) -> float:
     return float(max(group["lr"] for group in learner.optimizer.param_groups))
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else value
 
 
 def _was_over(settings: Settings, state: TrainingState, done: float) -> bool:
