@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 
+from pixelwise.data.masks.raw import value_counts
 from pixelwise.errors import DataError
 
 MAX_VALUES = 65_536
@@ -53,16 +53,6 @@ def survey(masks: Sequence[str], read: Callable[[str], npt.NDArray[Any]]) -> Sur
     if faults and len(faults) == len(masks):
         raise faults[0]
     return dict(sorted(seen.items()))
-
-
-def value_counts(plane: npt.NDArray[Any]) -> dict[int, int]:
-    """{value: pixels} of a plane."""
-    flat = plane.ravel()
-    # Runs of one value are few in a mask, so that sorting them costs next to nothing.
-    starts = np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1])))
-    values, runs = np.unique(flat[starts], return_inverse=True)
-    pixels = np.bincount(runs, weights=np.diff(np.append(starts, flat.size)))
-    return {int(value): int(count) for value, count in zip(values, pixels, strict=True)}
 
 
 def shares(values: Survey, total: int, show: Callable[[int], str]) -> str:
