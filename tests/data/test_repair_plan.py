@@ -9,9 +9,9 @@ from PIL import Image
 from pixelwise.data.check import check_dataset
 from pixelwise.data.pairs import open_dataset
 from pixelwise.data.repair import repair
-from pixelwise.data.repair_masks import read_raw
+from pixelwise.data.repair_pair import read_raw
 from pixelwise.data.repair_plan import make_plan
-from pixelwise.data.repair_survey import Survey
+from pixelwise.data.repair_survey import Values
 from pixelwise.inference.render import source_mask
 from pixelwise.labels import LabelTable
 
@@ -45,7 +45,7 @@ class Masks:
         self.files.append((split, path))
 
     def plan(self, table=None, *, given=True):
-        survey = Survey()
+        survey = Values()
         for split, path in self.files:
             survey.add(split, read_raw(path))
         return make_plan(survey, ["train", "validation"], table, given=given)
@@ -194,6 +194,22 @@ def test_gif_masks_of_contradicting_palettes_are_read_by_shade(masks):
     masks.add(palette_image([[0, 1, 1]], [BLACK, WHITE]), suffix="gif")
     masks.add(palette_image([[0, 1, 1]], [WHITE, BLACK]), suffix="gif")
     assert masks.became() == [{0: 0, 1: 1}, {0: 1, 1: 0}]
+
+
+def test_gray_gif_masks_are_read_by_shade_and_among_coloured_ones_by_index(masks):
+    # Index 0 is white in all of them: where GIF masks of one palette have a colour, white is no ignored pixel.
+    palette = [WHITE, BLACK, RED]
+    masks.add(palette_image([[0, 1, 1]], palette), suffix="gif")
+    assert masks.became() == [{0: 1, 1: 0}]
+    assert masks.plan().labels.sources == ((0,), (255,))
+    masks.add(palette_image([[0, 1, 2]], palette), suffix="gif")
+    assert masks.became() == [{0: 0, 1: 1}, {0: 0, 1: 1, 2: 2}]
+
+
+def test_gray_gif_masks_among_coloured_ones_of_other_palettes_are_read_by_colour(masks):
+    masks.add(palette_image([[0, 1, 1]], [BLACK, WHITE]), suffix="gif")
+    masks.add(palette_image([[0, 1, 1, 2]], [RED, BLACK, WHITE]), suffix="gif")
+    assert masks.became() == [{0: 0, 1: 1}, {0: 2, 1: 0, 2: 1}]
 
 
 def test_of_ids_and_colours_without_a_table_the_larger_part_is_kept(masks):

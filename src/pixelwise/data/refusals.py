@@ -14,7 +14,9 @@ IMAGE_EXPECTED = "a complete JPEG, PNG, WebP, BMP or TIFF image"
 MASK_EXPECTED = "an 8-bit PNG of one channel whose values are class ids"
 NO_BYTES = "is empty (0 bytes)"
 
-_FEW_COLORS = 64
+FEW_COLORS = 64
+"""With more colours a mask is a picture and no code of classes."""
+
 _TRUNCATED = ("truncated", "unexpected end", "eof", "premature")
 
 
@@ -102,7 +104,7 @@ def wrong_mask(path: Path, mask: Image.Image) -> Finding:
             "Replace each colour by its class id, in one channel; `--fix` does, or `pixelwise convert color-masks`."
         )
         if not colors:
-            found += f" and more than {_FEW_COLORS} colours"
+            found += f" and more than {FEW_COLORS} colours"
             remedy = "Export the mask again without smoothing and compression, as class ids in an 8-bit PNG."
     return Finding(path, found, MASK_EXPECTED, remedy, code)
 
@@ -110,7 +112,7 @@ def wrong_mask(path: Path, mask: Image.Image) -> Finding:
 def _colors(mask: Image.Image) -> str:
     """The colours of a colour mask if they are few, as people need them to make a table of classes."""
     try:
-        colors = mask.convert("RGB").getcolors(maxcolors=_FEW_COLORS)
+        colors = mask.convert("RGB").getcolors(maxcolors=FEW_COLORS)
     except Exception:  # broken as well; the channels are fault enough
         return ""
     if not colors:

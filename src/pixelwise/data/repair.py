@@ -15,7 +15,7 @@ from pixelwise.data.pairs import Dataset, Pairs, Split
 from pixelwise.data.repair_pair import Change, Examined, Known, LeftOut, Outcome, Task, examine, repair_pair
 from pixelwise.data.repair_plan import Plan, make_plan
 from pixelwise.data.repair_report import CHANGES, RepairReport
-from pixelwise.data.repair_survey import Survey
+from pixelwise.data.repair_survey import Values
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.outputs import whole, write_text
@@ -119,9 +119,9 @@ class _Repair:
                 self.dataset_changes.append(Change(path, self.output / "classes.json", "classes-file", text))
         return next((pairs.labels for pairs in self.pairs.values() if pairs.labels is not None), None)
 
-    def _survey(self, advance: Callable[[], None]) -> Survey:
+    def _survey(self, advance: Callable[[], None]) -> Values:
         """What the masks hold that will be written."""
-        survey = Survey()
+        survey = Values()
         for split, pairs in self.pairs.items():
             label_map = self.dataset.splits[split].label_map
             if label_map is not None:

@@ -9,13 +9,17 @@ from PIL import Image
 
 from pixelwise.data.check_report import CheckReport
 from pixelwise.data.findings import FileFault, Finding
+from pixelwise.data.label_map import LabelMap
+from pixelwise.data.masks.decoding import decode
+from pixelwise.data.masks.raw import RawMask, to_ids
+from pixelwise.data.masks.smoothing import is_blended, is_smoothed
 from pixelwise.data.pairs import Pair
 from pixelwise.data.reading import load, open_image, orientation, read_image, upright, upright_size
-from pixelwise.data.refusals import count_ids, unequal_sizes
-from pixelwise.data.repair_masks import RawMask, read_raw, to_ids
+from pixelwise.data.refusals import MASK_EXPECTED, count_ids, unequal_sizes, wrong_mask
 from pixelwise.data.repair_plan import Plan
 from pixelwise.data.repair_report import LABEL_MAP, ORIENTATION, RENAMED, became, source_text
-from pixelwise.data.smoothing import is_smoothed
+from pixelwise.data.repair_survey import number_of
+from pixelwise.errors import MissingExtra
 from pixelwise.labels import IGNORE, SourceValue
 from pixelwise.outputs import whole
 from pixelwise.phrases import listed, percent
@@ -96,6 +100,8 @@ def examine(pair: Pair, known: Known, num_classes: int | None) -> Examined:
         LeftOut: one of the files cannot be used, or nothing says how the mask lies on the image.
     """
     spoiled = [known.spoiled[path] for path in (pair.image, pair.mask) if path in known.spoiled]
+    # Of masks the check knows PNG alone.
+    spoiled = [finding for finding in spoiled if (finding.file, finding.code) != (pair.mask, "unreadable-file")]
     if spoiled:
         raise LeftOut(*spoiled)
     try:
@@ -114,6 +120,28 @@ def examine(pair: Pair, known: Known, num_classes: int | None) -> Examined:
     if misfit.code not in ("size-exif", "size-scaled"):
         raise LeftOut(misfit)
     return Examined(raw, size, exif, misfit)
+
+
+def read_raw(path: Path, label_map: LabelMap | None = None) -> RawMask:
+    """Decode a mask that can become one of class ids.
+
+    Raises:
+        FileFault: it is damaged, was saved with loss, has more than FEW_COLORS colours or colours that are blends of
+            their neighbours, its values are no whole numbers from 0 to MAX_VALUE, or tifffile is not there to read it.
+    """
+    try:
+        raw = decode(path)
+    except MissingExtra as missing:  # one such file is no reason to repair none
+        found = "is a TIFF that Pillow does not read"
+        raise FileFault(Finding(path, found, MASK_EXPECTED, str(missing), "unreadable-file")) from None
+    if raw.format in ("JPEG", "WEBP"):
+        raise FileFault(wrong_mask(path, open_image(path)))
+    raw = raw.counted()
+    if raw.kind == "colors" and len(raw.counts) > 2 and is_blended(raw.colors()):
+        found = f"has {len(raw.counts)} colours, of which many only blend the two regions they lie between"
+        remedy = "Export the mask again without smoothing and compression, as class ids in an 8-bit PNG."
+        raise FileFault(Finding(path, found, "one colour for each class", remedy, "mask-smoothed"))
+    return raw if label_map is None else raw.through(label_map)
 
 
 def repair_pair(task: Task, plan: Plan, known: Known, num_classes: int | None) -> Outcome:
@@ -196,9 +224,12 @@ def _changes(raw: RawMask, ids: dict[SourceValue, int], plan: Plan) -> list[tupl
         changes.append(("mask-16-bit", "16 bits a pixel became 8"))
     if raw.format != "PNG":
         changes.append(("mask-format", f"{raw.format} became PNG"))
-    moved = {value: class_id for value, class_id in ids.items() if value != class_id}
-    if raw.kind == "colors" or (moved and plan.readings[raw.kind] != "value" and raw.kind != "gray"):
-        changes.append(("mask-colors", became((raw.shown[value], class_id) for value, class_id in ids.items())))
+    reading, numbers = plan.readings[raw.kind], ids
+    if raw.kind == "gray palette" and reading == "shade":
+        numbers = {number_of(reading, value, raw.color_of(value)): class_id for value, class_id in ids.items()}
+    moved = {value: class_id for value, class_id in numbers.items() if value != class_id}
+    if raw.kind == "colors" or (moved and numbers is ids and reading != "value" and raw.kind != "gray"):
+        changes.append(("mask-colors", became((raw.color_of(value) or value, i) for value, i in ids.items())))
     elif moved:
         code = "mask-0-255" if moved.get(IGNORE) == 1 else plan.renumbering
         changes.append((code, became(moved.items())))
@@ -229,7 +260,8 @@ def _unplanned(path: Path, raw: RawMask, unknown: dict[SourceValue, int], plan: 
 
 
 def _text(raw: RawMask, value: SourceValue, reading: str) -> str:
-    return source_text(raw.shown[value] if reading == "color" else value)
+    color = raw.color_of(value)
+    return source_text(color if reading == "color" and color is not None else number_of(reading, value, color))
 
 
 def _place(path: Path, content: Path | Image.Image) -> None:

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from pixelwise.data.repair_masks import FEW_COLORS, RawMask
-from pixelwise.data.repair_survey import Numbers, Survey, number_of
+from pixelwise.data.masks.raw import RawMask, is_gray
+from pixelwise.data.refusals import FEW_COLORS
+from pixelwise.data.repair_survey import Numbers, Values, number_of
 from pixelwise.labels import IGNORE, MAX_CLASSES, Color, LabelTable, SourceValue, hex_color
 
 _BLACK = (0, 0, 0)
@@ -34,11 +35,12 @@ class Plan:
         if reading is None:
             return {}
         if reading == "color":
-            return {value: self.colors[color] for value, color in raw.shown.items() if color in self.colors}
+            colors = {value: raw.color_of(value) for value in raw.counts}
+            return {value: self.colors[color] for value, color in colors.items() if color in self.colors}
         known = self.values.get(split, {})
         ids = {}
         for value in raw.counts:
-            number = number_of(reading, value, raw.shown.get(value))
+            number = number_of(reading, value, raw.color_of(value))
             if raw.kind == "1-bit" and number not in known:
                 number *= IGNORE  # viewers show a bit as 0 or 255, and tables may say it so
             if number in known:
@@ -46,7 +48,7 @@ class Plan:
         return ids
 
 
-def make_plan(survey: Survey, splits: Iterable[str], table: LabelTable | None, *, given: bool) -> Plan:
+def make_plan(survey: Values, splits: Iterable[str], table: LabelTable | None, *, given: bool) -> Plan:
     """One plan for all masks of `splits`.
 
     `table` names the classes, None if nothing does. Where it was `given` with this repair, the values that it lists
@@ -73,14 +75,15 @@ def make_plan(survey: Survey, splits: Iterable[str], table: LabelTable | None, *
     return Plan(labels, readings, values, colors, unread, notes, "id-out-of-range")
 
 
-def _readings(survey: Survey, table: LabelTable | None) -> tuple[dict[str, str], str, tuple[str, ...]]:
+def _readings(survey: Values, table: LabelTable | None) -> tuple[dict[str, str], str, tuple[str, ...]]:
     """What counts in each kind of mask, why some kinds are left out, and what is worth telling."""
-    readings = dict.fromkeys(survey.masks, "value")
-    colored, palette = survey.colors(["colors"]), survey.colors(["palette"])
+    grays = [kind for kind in ("gray", "gray palette", "1-bit") if kind in survey.masks and kind not in survey.palettes]
+    readings = dict.fromkeys(survey.masks, "value") | dict.fromkeys({"gray palette"} & set(grays), "shade")
+    colored, palette = survey.colors(["colors"]), survey.colors(survey.palettes)
     pictures = ["colors"] if colored else []
     contradict = survey.palettes_contradict
     if (contradict and survey.foreign_palettes) or _same_code(palette, colored):
-        pictures.append("palette")
+        pictures += survey.palettes
     notes: tuple[str, ...] = ()
     if contradict and "palette" not in pictures:
         notes = (
@@ -88,11 +91,11 @@ def _readings(survey: Survey, table: LabelTable | None) -> tuple[dict[str, str],
             "indices. Indices were taken as class ids; if the colours count, save the masks as RGB and repair again.",
         )
     shown = set(survey.colors(pictures))
-    if all(map(_is_gray, shown)):
+    if all(map(is_gray, shown)):
         return readings | dict.fromkeys(pictures, "shade"), "", notes
-    pictures += [k for k in ("gray", "1-bit") if k in readings and survey.colors([k]).keys() <= shown]
+    pictures += [kind for kind in grays if survey.colors([kind]).keys() <= shown]
     readings |= dict.fromkeys(pictures, "color")
-    others = [kind for kind in readings if readings[kind] == "value"]
+    others = [kind for kind in readings if readings[kind] != "color"]
     if table is not None or not others:
         return readings, "", notes
     # Nothing says which colour is which id: the larger part is kept.
@@ -105,11 +108,7 @@ def _readings(survey: Survey, table: LabelTable | None) -> tuple[dict[str, str],
 def _same_code(palette: Mapping[Color, int], colored: Mapping[Color, int]) -> bool:
     """Whether palette masks show the colours of the colour masks."""
     shared = palette.keys() & colored.keys()
-    return bool(shared) and (len(shared) == len(palette) or not all(map(_is_gray, shared)))
-
-
-def _is_gray(color: Color) -> bool:
-    return color[0] == color[1] == color[2]
+    return bool(shared) and (len(shared) == len(palette) or not all(map(is_gray, shared)))
 
 
 def _listed_colors(table: LabelTable) -> tuple[dict[Color, int], LabelTable]:
@@ -124,7 +123,7 @@ def _listed_colors(table: LabelTable) -> tuple[dict[Color, int], LabelTable]:
     return {color: class_id for color, class_id in listed if times[color] == 1}, table
 
 
-def _proposed_colors(survey: Survey, kinds: list[str]) -> tuple[dict[Color, int], LabelTable] | None:
+def _proposed_colors(survey: Values, kinds: list[str]) -> tuple[dict[Color, int], LabelTable] | None:
     """Classes in the order of the palette masks if they agree, then black, then by pixels, most first."""
     pixels = survey.colors(kinds)
     if len(pixels) > FEW_COLORS:
@@ -142,7 +141,7 @@ def _proposed_colors(survey: Survey, kinds: list[str]) -> tuple[dict[Color, int]
     return {color: i for i, color in enumerate(order)} | dict.fromkeys(ignored, IGNORE), labels
 
 
-def _renumbered(survey: Survey, plan: Plan, numbers: Numbers) -> Plan:
+def _renumbered(survey: Values, plan: Plan, numbers: Numbers) -> Plan:
     """Without a table: 0 and 255 become 0 and 1, other ids are closed up in ascending order."""
     if len(numbers.ids) > MAX_CLASSES:
         left = {kind: reading for kind, reading in plan.readings.items() if kind != "16-bit"}
@@ -161,7 +160,7 @@ def _renumbered(survey: Survey, plan: Plan, numbers: Numbers) -> Plan:
     names = LabelTable.numbered(max(2, len(ranks))).names
     sources = {i: [value] for value, i in ranks.items()} if changed else None
     colors = {ranks[index]: color for color, index in survey.palette.items() if index in ranks}
-    labels = LabelTable.named(names, {} if all(map(_is_gray, colors.values())) else colors, sources=sources)
+    labels = LabelTable.named(names, {} if all(map(is_gray, colors.values())) else colors, sources=sources)
     values = {split: {**ranks, IGNORE: IGNORE} for split in numbers.by_split}
     notes = plan.notes
     if max(ranks, default=0) > IGNORE:
@@ -198,7 +197,7 @@ def _by_table(labels: LabelTable, numbers: Numbers, *, given: bool) -> tuple[dic
     return {split: table for split in numbers.by_split}, labels
 
 
-def _with_origins(labels: LabelTable, survey: Survey, ids: Iterable[int]) -> LabelTable:
+def _with_origins(labels: LabelTable, survey: Values, ids: Iterable[int]) -> LabelTable:
     """The table with the values that label maps read as its classes; class `i` was the i-th of `ids` to them."""
     origins = survey.origins
     if all(values == {class_id} for class_id, values in origins.items()):

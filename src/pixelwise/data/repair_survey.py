@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pixelwise.data.label_map import LabelMap
-from pixelwise.data.repair_masks import RawMask
+from pixelwise.data.masks.raw import PALETTES, RawMask
 from pixelwise.labels import IGNORE, Color, SourceValue
 
 _MOST_ENTRIES = 100_000  # so that masks of arbitrary colours do not fill the memory
@@ -20,21 +20,21 @@ class Entry(NamedTuple):
     color: Color | None
 
 
-class Survey:
+class Values:
     """What all masks hold together: pixels by entry, masks by kind."""
 
     def __init__(self) -> None:
         self.pixels: Counter[Entry] = Counter()
         self.masks: Counter[str] = Counter()
         self.origins: dict[int, set[int]] = {}  # {class id of a label map: the values that become it}
-        self.foreign_palettes = False  # palette masks that are no PNG
+        self.foreign_palettes = False  # palette masks of colours that are no PNG
 
     def add(self, split: str, raw: RawMask) -> None:
         """Count one mask."""
         self.masks[raw.kind] += 1
         self.foreign_palettes |= raw.kind == "palette" and raw.format != "PNG"
         for value, count in raw.counts.items():
-            entry = Entry(split, raw.kind, value, raw.shown.get(value))
+            entry = Entry(split, raw.kind, value, raw.color_of(value))
             if entry in self.pixels or len(self.pixels) < _MOST_ENTRIES:
                 self.pixels[entry] += count
         for value, class_id in raw.mapped.items():
@@ -57,6 +57,11 @@ class Survey:
         return total
 
     @property
+    def palettes(self) -> list[str]:
+        """The kinds whose indices may be ids; where such files have colours, those of gray alone are of their kind."""
+        return [kind for kind in PALETTES if kind in self.masks and (kind == "palette" or self.foreign_palettes)]
+
+    @property
     def palette(self) -> dict[Color, int]:
         """The one index of each colour in the palette masks; nothing if they do not agree on it."""
         pairs = self._palette_pairs()
@@ -70,14 +75,15 @@ class Survey:
         return len({index for index, _ in pairs}) < len(pairs) > len({color for _, color in pairs})
 
     def _palette_pairs(self) -> set[tuple[int, Color]]:
-        entries = (entry for entry in self.pixels if entry.kind == "palette" and entry.color is not None)
+        kinds = frozenset(self.palettes)
+        entries = (entry for entry in self.pixels if entry.kind in kinds)
         return {(value, color) for _, _, value, color in entries if isinstance(value, int) and color is not None}
 
 
 class Numbers:
     """The values and shades in use, by split and over all; `bits` are those of 1-bit masks."""
 
-    def __init__(self, survey: Survey, readings: Mapping[str, str], splits: Iterable[str]) -> None:
+    def __init__(self, survey: Values, readings: Mapping[str, str], splits: Iterable[str]) -> None:
         self.by_split: dict[str, set[int]] = {split: set() for split in splits}
         self.bits: set[int] = set()
         self._through_map: set[str] = set()

@@ -1,6 +1,5 @@
 """Sources made of a few files, and what a conversion of them must come to."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +10,6 @@ from pixelwise.data.check import check_dataset
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.writing import convert
 from pixelwise.data.pairs import open_dataset
-
-
-@pytest.fixture
-def encoded():
-    """The bytes of a picture: encoded(pixels or image, "PNG")."""
-
-    def encode(pixels, kind="PNG", **options) -> bytes:
-        content = io.BytesIO()
-        image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(np.asarray(pixels))
-        image.save(content, kind, **options)
-        return content.getvalue()
-
-    return encode
 
 
 @pytest.fixture

@@ -27,6 +27,13 @@ def test_sources_may_be_colours():
     assert colors_of(table) == {0x000001: 0, 0xFF0000: 1, 0x090909: 255}
 
 
+def test_values_above_255_in_a_table_do_not_trouble_masks_of_8_bits():
+    plane = np.array([[0, 3], [7, 7]], dtype=np.uint8)
+    assert class_ids_of(plane, values_of(TABLE), "a.png").tolist() == [[255, 0], [1, 1]]
+    with pytest.raises(FileFault, match=r"0 \(1 px\), 3 \(1 px\), 7 \(2 px\)\. Expected .*\(263, 1000\)"):
+        class_ids_of(plane, {1000: 0, 263: 1}, "a.png")  # 263 is 7 to 8 bits
+
+
 def test_unknown_values_are_listed_with_their_place():
     plane = np.full((4, 5), 3, dtype=np.uint16)
     plane[1:3, 2] = 8

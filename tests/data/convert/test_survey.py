@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixelwise.data.convert.survey import Seen, shares, survey, value_counts
+from pixelwise.data.convert.survey import Seen, shares, survey
 from pixelwise.errors import DataError
 
 PLANES = {"a": np.array([[5, 5, 1]]), "b": np.array([[5, 9, 9]]), "c": None}
@@ -22,12 +22,6 @@ def test_values_are_counted_over_all_masks_that_can_be_read():
 def test_without_any_readable_mask_the_first_error_is_raised():
     with pytest.raises(DataError, match="c: broken"):
         survey(["c"], read)
-
-
-@pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
-def test_pixels_are_counted_by_value(dtype):
-    plane = np.random.default_rng(0).integers(0, 5, (7, 11)).astype(dtype)
-    assert value_counts(plane) == {value: int((plane == value).sum()) for value in range(5)}
 
 
 def test_shares_are_told_from_the_most_frequent_on():

@@ -37,10 +37,23 @@ def test_255_can_be_a_class():
     assert value_meaning(seen(0, 128, 255), labels, None, HERE).ids == {0: 0, 128: 0, 255: 1}
 
 
+def test_0_and_255_alone_are_two_classes_where_nothing_is_given():
+    meaning = value_meaning(seen(0, 255), None, None, HERE)
+    assert (meaning.ids, meaning.labels.names) == ({0: 0, 255: 1}, ("class 0", "class 1"))
+    assert meaning.labels.sources == ((0,), (255,))
+    assert meaning.notes == ("The masks hold 0 and 255 alone; 255 became class 1 (class 1).",)
+
+
+@pytest.mark.parametrize("values", [(0,), (255,), (0, 1, 255), (0, 254), (0, 128, 255)])
+def test_all_other_values_without_names_are_asked_for(values):
+    with pytest.raises(DataError, match="nothing says which classes the values of the masks are"):
+        value_meaning(seen(*values), None, None, HERE)
+
+
 @pytest.mark.parametrize(
     ("values", "example"),
     [
-        ((0, 255), '{"0": "background", "1": "NAME"}'),
+        ((0,), '{"0": "background", "1": "NAME"}'),
         ((0, 1, 2, 255), '{"0": "NAME", "1": "NAME", ...}'),
         ((1, 2), '[{"id": 0, "name": "NAME", "source": 1}, {"id": 1, "name": "NAME", "source": 2}, ...]'),
     ],

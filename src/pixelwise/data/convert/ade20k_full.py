@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.decoding import color_plane
 from pixelwise.data.convert.source import Source
+from pixelwise.data.masks.decoding import decode
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
 from pixelwise.phrases import listed
@@ -65,7 +65,7 @@ def _class_ids(source: Source, mask: str, table: npt.NDArray[np.uint8]) -> npt.N
 
 
 def _indices(source: Source, mask: str) -> npt.NDArray[np.uint32]:
-    colors = color_plane(source.read(mask), mask)
+    colors = decode(source.read(mask), mask).colors()
     indices: npt.NDArray[np.uint32] = (colors >> 16) // 10 * 256 + ((colors >> 8) & 255)
     return indices
 

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.data.convert.conversion import Conversion, Options
-from pixelwise.data.convert.decoding import gray_plane
 from pixelwise.data.convert.fitting import ClassIds, fitted_items
 from pixelwise.data.convert.pairing import PICTURES, Match, find_matches
 from pixelwise.data.convert.patterns import match
 from pixelwise.data.convert.source import Source
 from pixelwise.data.convert.survey import Survey, survey
 from pixelwise.data.findings import FileFault, Finding
+from pixelwise.data.masks.decoding import decode
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import listed
@@ -80,7 +80,7 @@ def _with_patterns(source: Source, options: Options) -> Options:
 
 
 def _gray(source: Source, name: str) -> npt.NDArray[np.uint16]:
-    return gray_plane(source.read(name), name)
+    return decode(source.read(name), name).gray()
 
 
 def _united(one: Match, source: Source, top: int) -> dict[str | None, _Plane]:

@@ -7,11 +7,12 @@ from pathlib import PurePosixPath
 
 from pixelwise.data.convert.color_tables import find_color_table
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.decoding import color_plane, value_plane
 from pixelwise.data.convert.fitting import ClassIds
-from pixelwise.data.convert.mapping import class_ids_of, color_number
+from pixelwise.data.convert.mapping import class_ids_of
 from pixelwise.data.convert.pairing import split_of
 from pixelwise.data.convert.source import Source
+from pixelwise.data.masks.decoding import decode
+from pixelwise.data.masks.raw import color_number
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, Color, LabelTable
 from pixelwise.phrases import counted, listed
@@ -156,8 +157,8 @@ def _lists(source: Source) -> dict[str, str]:
 
 
 def _of_values(source: Source, name: str, ids: Mapping[int, int]) -> ClassIds:
-    return class_ids_of(value_plane(source.read(name), name), ids, name)
+    return class_ids_of(decode(source.read(name), name).values(), ids, name)
 
 
 def _of_colors(source: Source, name: str, ids: Mapping[int, int]) -> ClassIds:
-    return class_ids_of(color_plane(source.read(name), name), ids, name)
+    return class_ids_of(decode(source.read(name), name).colors(), ids, name)

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.decoding import value_plane
 from pixelwise.data.convert.mapping import class_ids_of, values_of
 from pixelwise.data.convert.source import Source
+from pixelwise.data.masks.decoding import decode
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, Color, LabelTable
 
@@ -127,7 +127,7 @@ def _split(mask: str) -> str | None:
 
 
 def _class_ids(source: Source, mask: str, table: Mapping[int, int]) -> npt.NDArray[np.uint8]:
-    return class_ids_of(value_plane(source.read(mask), mask), table, mask)
+    return class_ids_of(decode(source.read(mask), mask).values(), table, mask)
 
 
 def _nothing_labelled(tests: Sequence[Item]) -> bool:

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.data.convert.class_names import Classes
-from pixelwise.data.convert.decoding import color_plane
 from pixelwise.data.convert.polygons import NoRegion, Region, segmentation
 from pixelwise.data.convert.references import Lookup
 from pixelwise.data.convert.source import Source
+from pixelwise.data.masks.decoding import decode
 from pixelwise.data.reading import MAX_PIXELS
 from pixelwise.labels import IGNORE
 
@@ -111,7 +111,7 @@ def segments(
             document.name, f"refers to {reference}, which is missing", expected=f"the PNG files in {folder}/",
             remedy=f"Unpack {folder}.zip there.",
         )  # fmt: skip
-    colors = color_plane(reader.source.read(name), name).astype(np.int64)
+    colors = decode(reader.source.read(name), name).colors().astype(np.int64)
     ids = (colors >> 16) | (colors & 0xFF00) | ((colors & 0xFF) << 16)
     classes = {0: IGNORE} | {
         segment.get("id"): reader.class_id(segment.get("category_id"), document.name)

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.decoding import value_plane
 from pixelwise.data.convert.mapping import class_ids_of, values_of
 from pixelwise.data.convert.patterns import match
 from pixelwise.data.convert.references import Lookup, images_of, short_names, split_of
 from pixelwise.data.convert.source import Source
+from pixelwise.data.masks.decoding import decode
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, LabelTable
 
@@ -48,7 +48,7 @@ def read_pixelmaps(source: Source, options: Options) -> Conversion:
 
 
 def _class_ids(source: Source, mask: str, table: dict[int, int]) -> npt.NDArray[np.uint8]:
-    return class_ids_of(value_plane(source.read(mask), mask), table, mask)
+    return class_ids_of(decode(source.read(mask), mask).values(), table, mask)
 
 
 def _pairs(source: Source, options: Options) -> list[tuple[str, str]]:

@@ -2,13 +2,13 @@
 
 from pixelwise.data.convert.color_tables import find_color_table
 from pixelwise.data.convert.conversion import Conversion, Options
-from pixelwise.data.convert.decoding import color_plane
 from pixelwise.data.convert.fitting import ClassIds, fitted_items
 from pixelwise.data.convert.mapping import class_ids_of
 from pixelwise.data.convert.pairing import Match, find_matches, single_masks
 from pixelwise.data.convert.source import Source
 from pixelwise.data.convert.survey import survey
 from pixelwise.data.convert.tables import color_meaning, require_count, unnamed_colors
+from pixelwise.data.masks.decoding import decode
 
 
 def read(source: Source, options: Options) -> Conversion:
@@ -23,7 +23,7 @@ def read(source: Source, options: Options) -> Conversion:
     """
     matches, notes = find_matches(source, options)
     masks = single_masks(matches, source)
-    seen = survey(list(masks.values()), lambda name: color_plane(source.read(name), name))
+    seen = survey(list(masks.values()), lambda name: decode(source.read(name), name).colors())
     labels = options.classes
     if labels is None:
         found = find_color_table(source)
@@ -35,7 +35,7 @@ def read(source: Source, options: Options) -> Conversion:
 
     def ids_of(match: Match) -> ClassIds:
         name = masks[match.image]
-        return class_ids_of(color_plane(source.read(name), name), meaning.ids, name)
+        return class_ids_of(decode(source.read(name), name).colors(), meaning.ids, name)
 
     items, scaled = fitted_items(matches, source, ids_of)
     return Conversion(meaning.labels, items, (*notes, *scaled))

@@ -11,9 +11,9 @@ from PIL import Image
 from pixelwise.data.convert.conversion import Item
 from pixelwise.data.convert.source import Source
 from pixelwise.data.findings import FileFault, Finding
+from pixelwise.data.masks.smoothing import is_smoothed, place_between
 from pixelwise.data.reading import load, open_image, read_image, upright_size
 from pixelwise.data.refusals import IMAGE_EXPECTED, count_ids, unknown_ids, unreadable
-from pixelwise.data.smoothing import is_smoothed, place_between
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 

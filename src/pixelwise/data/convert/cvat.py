@@ -17,11 +17,11 @@ import numpy.typing as npt
 from pixelwise.data.convert.class_names import Named, class_table
 from pixelwise.data.convert.conversion import Conversion, Item, Options
 from pixelwise.data.convert.cvat_xml import read_xml, xml_files
-from pixelwise.data.convert.decoding import color_plane, value_plane
-from pixelwise.data.convert.mapping import class_ids_of, color_number, colors_of
+from pixelwise.data.convert.mapping import class_ids_of, colors_of
 from pixelwise.data.convert.references import Lookup, images_of, split_of
 from pixelwise.data.convert.source import Source
-from pixelwise.data.reading import open_image
+from pixelwise.data.masks.decoding import decode
+from pixelwise.data.masks.raw import color_number
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, Color, LabelTable
 
@@ -142,10 +142,10 @@ def _labelmap(source: Source, name: str) -> dict[str, Color]:
 
 def _class_ids(source: Source, mask: str, table: _Table) -> npt.NDArray[np.uint8]:
     """Class ids by colours; a gray mask whose grays are no colours of classes has the labels' numbers."""
-    content = source.read(mask)
-    colors = color_plane(content, mask)
-    if table.indices and open_image(content).mode == "L":
+    raw = decode(source.read(mask), mask)
+    colors = raw.colors()
+    if table.indices and raw.kind == "gray":
         known = np.isin(colors, np.array(list(table.colors), dtype=np.uint32))
         if not known.all():
-            return class_ids_of(value_plane(content, mask), table.indices, mask)
+            return class_ids_of(raw.values(), table.indices, mask)
     return class_ids_of(colors, table.colors, mask)

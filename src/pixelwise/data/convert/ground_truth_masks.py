@@ -4,10 +4,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.data.convert.class_names import Classes, is_background
-from pixelwise.data.convert.decoding import color_plane, value_plane
 from pixelwise.data.convert.ground_truth_lines import Label
-from pixelwise.data.convert.mapping import class_ids_of, color_number, values_of
+from pixelwise.data.convert.mapping import class_ids_of, values_of
 from pixelwise.data.convert.source import Source
+from pixelwise.data.masks.decoding import decode
+from pixelwise.data.masks.raw import color_number, numbered_color
 from pixelwise.data.reading import open_image
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, hex_color
@@ -25,16 +26,16 @@ def class_ids_of_mask(source: Source, name: str, label: Label, classes: Classes)
     Raises:
         FileFault: the mask is damaged, or has colours that the map does not list.
     """
-    content = source.read(name)
+    raw = decode(source.read(name), name)
     if not label.entries:
-        return class_ids_of(value_plane(content, name), values_of(classes.labels), name)
+        return class_ids_of(raw.values(), values_of(classes.labels), name)
     known = _by_color(label, classes)
-    colors = color_plane(content, name)
+    colors = raw.colors()
     present = set(np.unique(colors).tolist())
     if known and present <= known.keys():
         return class_ids_of(colors, known, name)
     has_own_colors = bool(present & known.keys() - {_WHITE})
-    if label.is_suspect or has_own_colors or open_image(content).mode not in ("P", "L", "1"):
+    if label.is_suspect or has_own_colors or raw.kind in ("16-bit", "colors"):
         unknown = listed((_hex(color) for color in sorted(present - known.keys())), 8)
         raise source.fault(
             name, f"has colours that its internal-color-map does not list: {unknown}",
@@ -44,7 +45,7 @@ def class_ids_of_mask(source: Source, name: str, label: Label, classes: Classes)
     keys = {entry.key: classes.ids.get(entry.name, IGNORE) for entry in label.entries}
     if not any(is_background(entry.name) for entry in label.entries):
         keys.setdefault(0, classes.background)
-    return class_ids_of(value_plane(content, name), keys, name)
+    return class_ids_of(raw.values(), keys, name)
 
 
 def has_wrong_indices(source: Source, name: str, label: Label) -> bool:
@@ -76,4 +77,4 @@ def _by_color(label: Label, classes: Classes) -> dict[int, int]:
 
 
 def _hex(color: int) -> str:
-    return hex_color((color >> 16, (color >> 8) & 255, color & 255))
+    return hex_color(numbered_color(color))

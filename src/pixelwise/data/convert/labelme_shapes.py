@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from pixelwise.data.convert.decoding import gray_plane
 from pixelwise.data.convert.polygons import NoRegion
+from pixelwise.data.masks.decoding import decode
 from pixelwise.errors import DataError
 
 LINE_WIDTH = 10
@@ -103,7 +103,7 @@ def _paste(plane: Image.Image, entry: Mapping[str, Any], points: list[tuple[floa
     """Paint the embedded mask of a shape with its left top corner at the first point."""
     try:
         content = base64.b64decode(entry["mask"])
-        region = gray_plane(content, "mask") > 0
+        region = decode(content, "mask").gray() > 0
     except (KeyError, TypeError, binascii.Error, DataError):
         raise NoRegion(f"has a mask of {entry.get('label')!r} that is no PNG", "a PNG in base64") from None
     left, top = (round(value) for value in points[0])

@@ -8,13 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.data.findings import FileFault, Finding
-from pixelwise.labels import IGNORE, Color, LabelTable, hex_color
+from pixelwise.data.masks.raw import color_number, numbered_color
+from pixelwise.labels import IGNORE, LabelTable, hex_color
 from pixelwise.phrases import and_more, listed
-
-
-def color_number(color: Color) -> int:
-    """A colour as color_plane stores it, 0xRRGGBB."""
-    return (color[0] << 16) | (color[1] << 8) | color[2]
 
 
 def values_of(labels: LabelTable) -> dict[int, int]:
@@ -37,7 +33,8 @@ def class_ids_of(plane: npt.NDArray[Any], table: Mapping[int, int], name: str) -
     Raises:
         FileFault: the plane has a value that `table` lacks; the message lists the first ones.
     """
-    known = np.array(sorted(value for value in table if value <= np.iinfo(plane.dtype).max), dtype=plane.dtype)
+    dtype = np.promote_types(plane.dtype, np.uint16)  # a table may list values that 8 bits cannot hold
+    known = np.array(sorted(value for value in table if value <= np.iinfo(dtype).max), dtype=dtype)
     ids = np.array([table[int(value)] for value in known], dtype=np.uint8)
     place = np.minimum(np.searchsorted(known, plane), len(known) - 1)
     unknown = known[place] != plane
@@ -72,4 +69,4 @@ def _unknown(plane: npt.NDArray[Any], unknown: npt.NDArray[np.bool_], known: npt
 
 
 def _shown(value: int, colors: bool) -> str:
-    return hex_color((value >> 16, (value >> 8) & 255, value & 255)) if colors else str(value)
+    return hex_color(numbered_color(value)) if colors else str(value)

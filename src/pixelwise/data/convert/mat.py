@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.data.convert.conversion import Conversion, Options
-from pixelwise.data.convert.decoding import image_shape, whole_numbers
 from pixelwise.data.convert.fitting import ClassIds, fitted_items
 from pixelwise.data.convert.mapping import class_ids_of
 from pixelwise.data.convert.pairing import Match, find_matches, single_masks, words
@@ -17,6 +16,8 @@ from pixelwise.data.convert.source import Source
 from pixelwise.data.convert.survey import Survey, survey
 from pixelwise.data.convert.tables import given_labels, value_meaning
 from pixelwise.data.findings import FileFault, Finding
+from pixelwise.data.masks.decoding import image_shape
+from pixelwise.data.masks.raw import whole_numbers
 from pixelwise.data.refusals import unreadable
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
@@ -60,7 +61,7 @@ def _plane(source: Source, name: str, variable: str) -> npt.NDArray[np.uint16]:
         raise FileFault(
             Finding(Path(name), found, "the same variable in every file", "Save it again.", "unreadable-file")
         )
-    return whole_numbers(planes[variable], name)
+    return whole_numbers(planes[variable], Path(name))
 
 
 def _variable(matches: list[Match], source: Source) -> str:

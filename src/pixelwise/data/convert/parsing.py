@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.decoding import value_plane
 from pixelwise.data.convert.fitting import ClassIds
 from pixelwise.data.convert.mapping import class_ids_of
 from pixelwise.data.convert.source import Source
+from pixelwise.data.masks.decoding import decode
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.phrases import counted, listed
@@ -100,7 +100,7 @@ def _lists(source: Source) -> tuple[dict[str, set[str]], list[str]]:
 
 
 def _class_ids(source: Source, name: str) -> ClassIds:
-    return class_ids_of(value_plane(source.read(name), name), _IDS, name)
+    return class_ids_of(decode(source.read(name), name).values(), _IDS, name)
 
 
 def _labels(options: Options, labels: LabelTable) -> LabelTable:

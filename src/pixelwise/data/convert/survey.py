@@ -1,20 +1,18 @@
 """Which values or colours occur in the masks of a source, how often and where."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 
+from pixelwise.data.masks.raw import value_counts
 from pixelwise.errors import DataError
 from pixelwise.phrases import counted, listed
+from pixelwise.workers import in_order
 
 MAX_VALUES = 65_536
 """So many different values are counted; colour masks with more are photographs."""
 
-_MAX_WORKERS = 8
 _LISTED = 12
 
 
@@ -45,25 +43,14 @@ def survey(masks: Sequence[str], read: Callable[[str], npt.NDArray[Any]]) -> Sur
         except DataError as error:
             return error
 
-    with ThreadPoolExecutor(min(_MAX_WORKERS, os.cpu_count() or 1)) as pool:
-        for name, counts in zip(masks, pool.map(counts_in, masks), strict=True):
-            if isinstance(counts, DataError):
-                faults.append(counts)
-            else:
-                _add(seen, counts, name)
+    for name, counts in zip(masks, in_order(counts_in, masks), strict=True):
+        if isinstance(counts, DataError):
+            faults.append(counts)
+        else:
+            _add(seen, counts, name)
     if faults and len(faults) == len(masks):
         raise faults[0]
     return dict(sorted(seen.items()))
-
-
-def value_counts(plane: npt.NDArray[Any]) -> dict[int, int]:
-    """{value: pixels} of a plane."""
-    flat = plane.ravel()
-    # Runs of one value are few in a mask, so that sorting them costs next to nothing.
-    starts = np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1])))
-    values, runs = np.unique(flat[starts], return_inverse=True)
-    pixels = np.bincount(runs, weights=np.diff(np.append(starts, flat.size)))
-    return {int(value): int(count) for value, count in zip(values, pixels, strict=True)}
 
 
 def shares(values: Survey, total: int, show: Callable[[int], str]) -> str:

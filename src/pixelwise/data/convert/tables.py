@@ -6,11 +6,11 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from pixelwise.data.convert.conversion import Options
-from pixelwise.data.convert.mapping import color_number
 from pixelwise.data.convert.source import Source
 from pixelwise.data.convert.survey import Survey, shares
+from pixelwise.data.masks.raw import color_number, numbered_color
 from pixelwise.errors import DataError, SettingsError
-from pixelwise.labels import IGNORE, Color, LabelTable, SourceValue, hex_color
+from pixelwise.labels import IGNORE, LabelTable, SourceValue, hex_color
 
 _MANY_COLORS = 256
 
@@ -50,15 +50,15 @@ def value_meaning(seen: Survey, labels: LabelTable | None, num_classes: int | No
     """What the numbers in masks mean: class ids, or the `source` values of `labels`; 255 is ignored unless listed.
 
     Without labels, `num_classes` says that the values are class ids, or, when there are just as many others, that
-    each is a class. Masks of 0 and 255 alone are the two classes of a table of two.
+    each is a class. Masks of 0 and 255 alone are the two classes of a table of two, also where nothing is given.
 
     Raises:
-        DataError: `labels` is None and `num_classes` does not settle it, or a value has no class.
+        DataError: neither `labels` nor `num_classes` nor the values settle it, or a value has no class.
     """
     if labels is None:
-        if num_classes is None:
+        if num_classes is None and seen.keys() != {0, IGNORE}:
             raise _unnamed(seen, where)
-        labels = _numbered(seen, num_classes)
+        labels = _numbered(seen, num_classes or 2)
     plain = not labels.sources and not labels.ignored
     if plain and labels.num_classes == 2 and IGNORE in seen and set(seen) <= {0, IGNORE}:
         note = f"The masks hold 0 and 255 alone; 255 became class 1 ({labels.names[1]})."
@@ -81,7 +81,7 @@ def color_meaning(seen: Survey, labels: LabelTable, where: Path) -> Meaning:
         unused = [f"{_hex(v)} ({labels.names[i]})" for v, i in ids.items() if v not in seen and i != IGNORE]
         hint = f" No mask has these colours of the table: {', '.join(unused)}." if unused else ""
         raise _lacking(seen, ids, where, show=_hex, hint=hint)
-    return Meaning(_with_sources(labels, ids, _color), ids)
+    return Meaning(_with_sources(labels, ids, numbered_color), ids)
 
 
 def unnamed_colors(seen: Survey, where: Path) -> DataError:
@@ -183,9 +183,5 @@ def _text(value: SourceValue) -> str:
     return str(value) if isinstance(value, int) else hex_color(value)
 
 
-def _color(value: int) -> Color:
-    return value >> 16, value >> 8 & 0xFF, value & 0xFF
-
-
 def _hex(value: int) -> str:
-    return hex_color(_color(value))
+    return hex_color(numbered_color(value))

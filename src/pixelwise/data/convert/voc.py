@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from pixelwise.data.channels import IMAGE_SUFFIXES
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.decoding import color_plane, value_plane
 from pixelwise.data.convert.mapping import class_ids_of
 from pixelwise.data.convert.source import Source
 from pixelwise.data.convert.voc_classes import Meaning, classes
 from pixelwise.data.convert.voc_lists import read_lists
-from pixelwise.data.reading import open_image
+from pixelwise.data.masks.decoding import decode
+from pixelwise.data.masks.raw import PALETTES
 from pixelwise.errors import DataError
 
 _MASK = re.compile(r"((?:.*/)?)(SegmentationClass[^/]*)/(.+)\.png", re.IGNORECASE)
@@ -107,8 +107,7 @@ def _items(source: Source, folder: _Folder, meaning: Meaning, *, several: bool) 
 
 
 def _class_ids(source: Source, mask: str, meaning: Meaning) -> npt.NDArray[np.uint8]:
-    content = source.read(mask)
-    mode = open_image(content).mode
-    if mode not in ("P", "L", "1") or (mode == "P" and meaning.palette_by_color):
-        return class_ids_of(color_plane(content, mask), meaning.colors, mask)
-    return class_ids_of(value_plane(content, mask), meaning.values, mask)
+    raw = decode(source.read(mask), mask)
+    if raw.kind in ("16-bit", "colors") or (raw.kind in PALETTES and meaning.palette_by_color):
+        return class_ids_of(raw.colors(), meaning.colors, mask)
+    return class_ids_of(raw.values(), meaning.values, mask)

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from pixelwise.data.convert.conversion import Options
-from pixelwise.data.convert.decoding import value_plane
-from pixelwise.data.convert.mapping import color_number, colors_of, values_of
+from pixelwise.data.convert.mapping import colors_of, values_of
 from pixelwise.data.convert.source import Source
+from pixelwise.data.masks.decoding import decode
+from pixelwise.data.masks.raw import color_number
 from pixelwise.data.reading import open_image
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, Color, LabelTable
@@ -147,7 +148,7 @@ def _values_found(source: Source, masks: Masks) -> str:
     found: set[int] = set()
     for name in looked:
         try:
-            found |= set(np.unique(value_plane(source.read(name), name)).tolist())
+            found |= set(np.unique(decode(source.read(name), name).values()).tolist())
         except DataError:  # a colour mask; the message does without
             return ""
     values = sorted(found - {IGNORE})

@@ -9,9 +9,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.convert.decoding import color_plane, gray_plane, image_shape, value_plane
 from pixelwise.data.findings import FileFault
+from pixelwise.data.masks import decoding
+from pixelwise.data.masks.decoding import image_shape
 from pixelwise.errors import MissingExtra
+
+
+def value_plane(content, name):
+    return decoding.decode(content, name).values()
+
+
+def color_plane(content, name):
+    return decoding.decode(content, name).colors()
+
+
+def gray_plane(content, name):
+    return decoding.decode(content, name).gray()
 
 
 def gray_png(depth: int, row: bytes, width: int) -> bytes:
@@ -41,6 +54,29 @@ def test_gray_png_of_every_depth_gives_the_numbers_in_the_file(depth, row, value
 
 def test_one_bit_is_seen_as_black_and_white():
     assert gray_plane(gray_png(1, b"\xa0", 3), "a.png").tolist() == [[255, 0, 255]]
+
+
+def test_fewer_bits_than_8_are_seen_brighter_than_they_are_stored():
+    # W3C PNG specification, section 13.12: a sample of n bits is scaled by 255 / (2^n - 1), here 85 and 17.
+    assert gray_plane(gray_png(2, b"\x1b", 4), "a.png").tolist() == [[0, 85, 170, 255]]
+    assert gray_plane(gray_png(4, b"\x0f\x50", 3), "a.png").tolist() == [[0, 255, 85]]
+
+
+def test_a_file_gives_what_its_bytes_give_and_is_named_in_errors(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(gray_png(2, b"\x1b", 4))
+    assert decoding.decode(path).values().tolist() == value_plane(path.read_bytes(), "a.png").tolist()
+    path.write_bytes(b"II*\0nothing")
+    for missing in (path, tmp_path / "missing.tif"):
+        with pytest.raises(FileFault, match=f"^{missing}: "):
+            decoding.decode(missing)
+
+
+def test_8_bits_stay_8_bits(encoded):
+    ids = np.array([[0, 255]], dtype=np.uint8)
+    for kind in ("PNG", "GIF", "TIFF", "BMP"):
+        assert value_plane(encoded(ids, kind), "a").dtype == np.uint8
+    assert value_plane(encoded(ids.astype(np.uint16)), "a").dtype == np.uint16
 
 
 def test_palettes_give_indices_as_values_and_their_colours_as_colours(encoded):
@@ -97,7 +133,7 @@ def test_a_stack_of_pages_is_refused_and_smaller_copies_behind_a_page_are_not(en
     pyramid = encoded(page, "TIFF", save_all=True, append_images=[copy])
     assert value_plane(pyramid, "a.tif").shape == (4, 6)
     stack = encoded(page, "TIFF", save_all=True, append_images=[page, page])
-    for decode in (value_plane, color_plane):
+    for decode in (value_plane, color_plane, gray_plane):
         with pytest.raises(FileFault, match="3 pages"):
             decode(stack, "a.tif")
 

@@ -1,6 +1,7 @@
 """Masks of every kind as values and colours, and their way into 8-bit PNGs of class ids."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from PIL import Image
 
 from pixelwise.data.check import check_dataset
 from pixelwise.data.findings import FileFault
+from pixelwise.data.masks.raw import to_ids
 from pixelwise.data.pairs import open_dataset
 from pixelwise.data.repair import repair
-from pixelwise.data.repair_masks import read_raw, to_ids
+from pixelwise.data.repair_pair import read_raw
 from pixelwise.labels import LabelTable
 
 RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 128, 0)
@@ -113,6 +115,32 @@ def test_colours_that_blend_their_neighbours_are_no_classes_and_outlines_are(tmp
     outlined = blocks.copy()
     outlined[:, 7] = BLUE
     assert read_raw(saved(tmp_path, Image.fromarray(outlined))).counts == {RED: 112, BLUE: 16, GREEN: 128}
+
+
+def test_what_tifffile_alone_reads_is_repaired_and_left_out_without_it(tmp_path, monkeypatch):
+    tifffile = pytest.importorskip("tifffile")
+    for folder in ("train", "train_annotation"):
+        (tmp_path / "dataset" / folder).mkdir(parents=True)
+    for name in ("a", "b"):
+        Image.new("RGB", (3, 2)).save(tmp_path / "dataset" / "train" / f"{name}.png")
+    masks = tmp_path / "dataset" / "train_annotation"
+    Image.fromarray(IDS).save(masks / "a.png")
+    tifffile.imwrite(masks / "b.tif", IDS.astype(np.float64), photometric="minisblack")
+    opened = open_dataset(tmp_path / "dataset", required=("train",))
+    report = repair(opened, check_dataset(opened), tmp_path / "out")
+    assert (report.images, report.left_out) == ({"train": 2}, ())
+    assert np.asarray(Image.open(tmp_path / "out" / "train_annotation" / "b.png")).tolist() == IDS.tolist()
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    report = repair(opened, check_dataset(opened), tmp_path / "without")
+    assert report.images == {"train": 1}
+    assert [finding.file.name for finding in report.left_out] == ["b.tif"]
+    assert "pixelwise[convert]" in report.text()
+
+
+def test_a_stack_of_pages_is_no_mask(tmp_path):
+    page = Image.fromarray(IDS)
+    with pytest.raises(FileFault, match="has 2 pages"):
+        read_raw(saved(tmp_path, page, "tif", save_all=True, append_images=[page]))
 
 
 def test_colours_stored_with_loss_are_refused(tmp_path):

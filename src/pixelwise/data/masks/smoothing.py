@@ -6,9 +6,10 @@ from PIL import Image
 
 from pixelwise.labels import IGNORE
 
-BLENDED_SHARE = 0.045
+_BLENDED_SHARE = 0.045
 """Of the borders in a mask of colours, the share above which it was smoothed."""
 
+_BLEND_TOLERANCE = 8  # of 255: blends are rounded, and some tools blend in another colour space
 _FEW_VALUES = 5
 _LIMITS = (0.045, 0.1)
 """Of masks with few values, and with more. Clean masks of 4 classes (rock) have at most 0.03 of their borders between
@@ -26,6 +27,26 @@ _WINDOW = 64
 def is_smoothed(mask: Image.Image, num_values: int) -> bool:
     """Whether a mode "L" mask of so many values was resized with smoothing, or compressed."""
     return num_values > 2 and share_between(mask) > _LIMITS[num_values > _FEW_VALUES]
+
+
+def is_blended(colors: npt.NDArray[np.uint32]) -> bool:
+    """Whether (H, W) colours 0xRRGGBB were smoothed: many borders run through a blend of the two sides.
+
+    As `share_between`, for colours: a blend lies on the straight line between two colours. Outlines of a colour of
+    their own, which clean masks have, do not.
+    """
+    blended, steps = 0, 0
+    for lines in (colors, colors.T):
+        before, here, after = lines[:, :-2], lines[:, 1:-1], lines[:, 2:]
+        crossing = before != after
+        steps += int(np.count_nonzero(crossing))
+        crossing &= (here != before) & (here != after)
+        start, middle, end = (_channels(side[crossing]) for side in (before, here, after))
+        way = end - start
+        part = ((middle - start) * way).sum(axis=1) / np.maximum((way * way).sum(axis=1), 1)
+        off = np.abs(start + part[:, None] * way - middle).max(axis=1, initial=0)
+        blended += int(np.count_nonzero((part > 0) & (part < 1) & (off <= _BLEND_TOLERANCE)))
+    return steps > 0 and blended / steps > _BLENDED_SHARE
 
 
 def share_between(mask: Image.Image) -> float:
@@ -65,6 +86,11 @@ def place_between(mask: Image.Image) -> tuple[int, int, int, int]:
         min(width, left + half + margin),
         min(height, top + half + margin),
     )
+
+
+def _channels(colors: npt.NDArray[np.uint32]) -> npt.NDArray[np.float32]:
+    """(N, 3) channels of N colours 0xRRGGBB."""
+    return np.stack([colors >> 16, colors >> 8 & 0xFF, colors & 0xFF], axis=1).astype(np.float32)
 
 
 def _between_rows(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.smoothing import is_smoothed, place_between, share_between
+from pixelwise.data.masks.smoothing import is_smoothed, place_between, share_between
 
 
 def regions(size=160, num_classes=8):

@@ -1,0 +1,1 @@
+"""What is in a mask file: one decoder for check, repair and convert."""

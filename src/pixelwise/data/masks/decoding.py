@@ -1,0 +1,153 @@
+"""Decode a mask file of any kind: the one decoder of check, repair and convert."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelwise.data.findings import FileFault, Finding
+from pixelwise.data.masks.raw import RawMask, is_gray, whole_numbers
+from pixelwise.data.reading import MAX_PIXELS, load, mask_values, open_image, to_rgb, upright_size
+from pixelwise.data.refusals import IMAGE_EXPECTED, count_ids, unreadable
+from pixelwise.errors import MissingExtra
+from pixelwise.labels import Color
+
+_KINDS = {"1": "1-bit", "L": "gray", "P": "palette"}
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def decode(source: Path | bytes, name: str = "") -> RawMask:
+    """What a mask file holds; `name` is what errors call bytes.
+
+    TIFF that Pillow does not read goes through tifffile; of several frames of a GIF the first counts.
+
+    Raises:
+        FileFault: the file is missing, empty, damaged or too large, or a TIFF of several pages.
+        MissingExtra: tifffile is needed and not installed.
+    """
+    path = source if isinstance(source, Path) else Path(name)
+    try:
+        opened = _opened(source, path)
+    except FileFault as fault:
+        return _by_tifffile(source, path, fault, known=False)
+    _require_one_page(opened, path)
+    file_format = opened.format or ""
+    if opened.mode in _KINDS:
+        return _of_8_bits(opened, path, file_format)
+    channels = "+".join(opened.getbands())
+    if opened.mode.startswith("I") or opened.mode == "F":
+        try:
+            return RawMask(path, "16-bit", file_format, channels, load(opened, path))
+        except FileFault as fault:  # a compression or a layout that Pillow lacks, or damage: tifffile tells
+            return _by_tifffile(source, path, fault, known=True)
+    load(opened, path)
+    try:
+        return RawMask(path, "colors", file_format, channels, to_rgb(opened))
+    except (OSError, ValueError) as error:  # a mode that Pillow does not turn into RGB
+        raise FileFault(unreadable(path, error, IMAGE_EXPECTED)) from None
+
+
+def image_shape(content: bytes, name: str) -> tuple[int, int]:
+    """(H, W) of an image when upright by its EXIF orientation, from its header alone; FileFault if there is none."""
+    image = _opened(content, Path(name))
+    width, height = upright_size(image, image.size)
+    return height, width
+
+
+def _opened(source: Path | bytes, path: Path) -> Image.Image:
+    try:
+        return open_image(source)
+    except FileFault as fault:
+        raise FileFault(fault.finding._replace(file=path)) from None
+
+
+def _of_8_bits(opened: Image.Image, path: Path, file_format: str) -> RawMask:
+    kind = _KINDS[opened.mode]
+    try:
+        values = mask_values(opened, path)
+    except FileFault as fault:  # that speaks of PNG, as training takes no other
+        raise FileFault(fault.finding._replace(expected=IMAGE_EXPECTED)) from None
+    shown = _palette(opened) if kind == "palette" else _grays(opened, values)
+    if kind == "palette" and file_format == "GIF" and all(is_gray(shown[value]) for value in count_ids(values)):
+        kind = "gray palette"
+    return RawMask(path, kind, file_format, "+".join(opened.getbands()), values, shown)
+
+
+def _palette(opened: Image.Image) -> dict[int, Color]:
+    listed = opened.getpalette("RGB") or []
+    listed += [0] * (768 - len(listed))  # past the palette is black
+    return {i: (listed[3 * i], listed[3 * i + 1], listed[3 * i + 2]) for i in range(256)}
+
+
+def _grays(opened: Image.Image, values: Image.Image) -> dict[int, Color]:
+    step = 1
+    if values is not opened:  # of fewer bits than 8, which are shown brighter than they are stored
+        brightest, largest = max(count_ids(opened)), max(count_ids(values))
+        step = brightest // largest if largest else 1
+    return {value: (step * value, step * value, step * value) for value in range(255 // step + 1)}
+
+
+def _by_tifffile(source: Path | bytes, path: Path, fault: FileFault, *, known: bool) -> RawMask:
+    """A TIFF that Pillow refuses with `fault`, although it may have `known` the kind; what is no TIFF stays refused."""
+    try:
+        content = source if isinstance(source, bytes) else source.read_bytes()
+    except OSError:
+        raise fault from None
+    if content[:4] not in _TIFF or fault.finding.code == "decompression-bomb":
+        raise fault
+    try:
+        import tifffile
+    except ImportError:
+        raise MissingExtra("convert", f"Reading {path}, a TIFF of a kind that Pillow does not know,") from None
+    try:
+        with tifffile.TiffFile(io.BytesIO(content)) as file:
+            values = _one_page(file, path)
+    except FileFault:
+        raise
+    except Exception as error:  # a decoder meets broken data with OSError, ValueError, struct.error ...
+        raise (fault if known else FileFault(unreadable(path, error, IMAGE_EXPECTED))) from None
+    numbers = whole_numbers(values, path)
+    if values.itemsize > 1:
+        return RawMask(path, "16-bit", "TIFF", "L", Image.fromarray(numbers))
+    return _of_8_bits(Image.fromarray(numbers.astype(np.uint8)), path, "TIFF")
+
+
+def _one_page(file: Any, path: Path) -> npt.NDArray[Any]:
+    """(H, W) values of a `tifffile.TiffFile` of one page and channel."""
+    page = file.pages[0]
+    if len(file.pages) > 1 and page.shape == file.pages[1].shape:
+        raise _several_pages(path, len(file.pages))
+    if page.size > MAX_PIXELS:
+        found, limit = f"has {page.size:,} values", f"at most {MAX_PIXELS // 10**6} million pixels"
+        raise FileFault(Finding(path, found, limit, "Cut it into tiles.", "decompression-bomb"))
+    values: npt.NDArray[Any] = np.squeeze(page.asarray())
+    if values.ndim != 2:
+        found, remedy = f"has the shape {' x '.join(map(str, values.shape))}", "Export the mask again as class ids."
+        raise FileFault(Finding(path, found, "one value for each pixel", remedy, "unreadable-file"))
+    return values
+
+
+def _require_one_page(image: Image.Image, path: Path) -> None:
+    """Refuse a stack of pages; smaller copies behind the first page, as rasters carry them, are no stack."""
+    if image.format != "TIFF":
+        return
+    size = image.size
+    try:
+        pages = int(getattr(image, "n_frames", 1))
+        if pages == 1:
+            return
+        image.seek(1)
+        stacked = image.size == size
+        image.seek(0)
+    except Exception as error:  # counting pages meets broken data as decoding does
+        raise FileFault(unreadable(path, error, IMAGE_EXPECTED)) from None
+    if stacked:
+        raise _several_pages(path, pages)
+
+
+def _several_pages(path: Path, pages: int) -> FileFault:
+    remedy = "Save each page as a file of its own."
+    return FileFault(Finding(path, f"has {pages} pages", "one mask in a file", remedy, "unreadable-file"))
