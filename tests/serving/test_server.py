@@ -153,6 +153,7 @@ def test_without_the_extra_the_message_names_it(monkeypatch, model, package):
 
     for module in ("app", "batching", "metrics", "watching"):
         monkeypatch.delitem(sys.modules, f"pixelwise.serving.{module}", raising=False)
+        monkeypatch.delattr(f"pixelwise.serving.{module}", raising=False)  # else the package keeps the second import
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtra, match=r"pixelwise\[serve\]"):
         serve(model, port=0)
