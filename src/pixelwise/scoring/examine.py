@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pixelwise.data.batches import Batch
 from pixelwise.data.pairs import Pair
-from pixelwise.inference.forward import class_logits, likeliest
+from pixelwise.inference.forward import class_logits, likeliest, probabilities_of
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.runtime import Runtime
@@ -131,7 +131,7 @@ class Tallies:
         self.boundary.add(truth, predicted)
         self.objects.add(truth, predicted)
         self.calibration.add(truth, logits)
-        probabilities = (logits / self.temperature).softmax(dim=0)
+        probabilities = probabilities_of(logits[None], self.temperature)[0]
         self.ranking.add(truth, probabilities)
         self.difference.add(truth, predicted)
         for each, tally in self._summed().items():

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pixelwise.inference.forward import WHOLE_PIXELS, class_logits, likeliest
+from pixelwise.inference.forward import WHOLE_PIXELS
 from pixelwise.inference.predictor import Prediction, Predictor
 from pixelwise.serving.metrics import Metrics
 from pixelwise.serving.refusals import Refusal
@@ -117,7 +117,8 @@ class Batcher:
     def _answer(self, batch: Sequence[Job]) -> None:
         started = time.monotonic()
         try:
-            predictions = _predict(self.predictor, batch)
+            pixels, asked = np.stack([job.pixels for job in batch]), [job.needs_probabilities for job in batch]
+            predictions = self.predictor.predict_batch(pixels, probabilities=asked)
         except Exception as error:
             if len(batch) > 1:  # one image's trouble, or that of so many at once, is not that of the others
                 for job in batch:
@@ -136,18 +137,6 @@ class Batcher:
         self.metrics.pixels.inc(sum(job.pixels.shape[0] * job.pixels.shape[1] for job in batch))
         for job in batch:
             self.metrics.waiting.observe(started - job.since)
-
-
-def _predict(predictor: Predictor, batch: Sequence[Job]) -> list[Prediction]:
-    images = torch.from_numpy(np.stack([job.pixels for job in batch])).permute(0, 3, 1, 2)
-    with torch.inference_mode():
-        logits = class_logits(predictor.model, images, runtime=predictor.runtime, tile=predictor.tile)
-        class_ids = likeliest(logits).cpu().numpy()
-        shares = [
-            (logits[i] / predictor.temperature).softmax(dim=0).cpu().numpy() if job.needs_probabilities else None
-            for i, job in enumerate(batch)
-        ]
-    return [Prediction(class_ids[i], predictor.labels, shares[i]) for i in range(len(batch))]
 
 
 def _closing() -> Refusal:
