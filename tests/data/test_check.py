@@ -1,6 +1,5 @@
 import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +8,9 @@ from PIL import Image
 from pixelwise.data.check import check_dataset
 from pixelwise.data.pairs import open_dataset
 from pixelwise.errors import DataError
+from tests.conftest import REAL_DATA
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = REAL_DATA
 GOOD = np.array([[0, 1, 1], [2, 255, 0]], dtype=np.uint8)
 
 

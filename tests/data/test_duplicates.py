@@ -1,5 +1,4 @@
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +13,9 @@ from pixelwise.data.duplicates import (
     same_picture,
     video_neighbours,
 )
+from tests.conftest import REAL_DATA
 
-REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
+REAL = REAL_DATA
 
 
 def picture(seed, size=(320, 240)):

@@ -4,7 +4,6 @@ import json
 import shutil
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +13,10 @@ from pixelwise.data.check import check_dataset
 from pixelwise.data.findings import CODES
 from pixelwise.data.pairs import open_dataset
 from pixelwise.data.synthetic import draw_dataset
+from tests.conftest import REAL_DATA
 
 SIZE = (96, 72)
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = REAL_DATA
 PLANTED = []
 
 

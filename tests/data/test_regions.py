@@ -1,5 +1,4 @@
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,8 +6,9 @@ from PIL import Image
 from scipy import ndimage
 
 from pixelwise.data.regions import NO_REGIONS, RegionSizes, regions
+from tests.conftest import REAL_DATA
 
-CAMVID = Path(__file__).resolve().parents[3] / "shared" / "data" / "camvid" / "validation_annotation"
+CAMVID = REAL_DATA / "camvid" / "validation_annotation"
 
 
 def mask(*rows):

@@ -1,7 +1,5 @@
 """What the values and colours of masks become, seen over the whole dataset."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,8 +12,9 @@ from pixelwise.data.repair_plan import make_plan
 from pixelwise.data.repair_survey import Values
 from pixelwise.inference.render import source_mask
 from pixelwise.labels import LabelTable
+from tests.conftest import REAL_DATA
 
-RAW = Path(__file__).resolve().parents[3] / "shared" / "data" / "raw"
+RAW = REAL_DATA / "raw"
 BLACK, RED, BLUE, WHITE = (0, 0, 0), (255, 0, 0), (0, 0, 255), (255, 255, 255)
 TWO = ["background", "object"]
 

@@ -18,10 +18,11 @@ from pixelwise.bundle import load_bundle
 from pixelwise.errors import ModelError, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.sagemaker.gluon import import_model
+from tests.conftest import REAL_DATA
 
 DATA = Path(__file__).parent / "data"
 MXNET_PYTHON = os.environ.get("PIXELWISE_MXNET_PYTHON")
-PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared" / "data" / "camvid" / "validation"
+PHOTOGRAPHS = REAL_DATA / "camvid" / "validation"
 
 
 def artefact(folder, algorithm, num_classes=NUM_CLASSES):

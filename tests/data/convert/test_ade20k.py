@@ -16,8 +16,9 @@ from pixelwise.data.convert.writing import convert
 from pixelwise.data.pairs import open_dataset
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
+from tests.conftest import REAL_DATA
 
-RAW = Path(__file__).resolve().parents[4] / "shared" / "data" / "raw" / "ade20k"
+RAW = REAL_DATA / "raw" / "ade20k"
 INFO = "Idx\tRatio\tTrain\tVal\tName\n" + "".join(f"{i} \t0.1\t9\t9\tname{i}, other {i}\n" for i in range(1, 151))
 
 

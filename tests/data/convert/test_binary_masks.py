@@ -1,14 +1,13 @@
 """One black and white mask for each class or each object."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+from tests.conftest import REAL_DATA
 
-RAW = Path(__file__).resolve().parents[4] / "shared" / "data" / "raw"
+RAW = REAL_DATA / "raw"
 TWO = LabelTable.named(["background", "cell"])
 
 

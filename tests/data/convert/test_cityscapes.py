@@ -14,8 +14,9 @@ from pixelwise.data.convert.writing import convert
 from pixelwise.data.pairs import open_dataset
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
+from tests.conftest import REAL_DATA
 
-RAW = Path(__file__).resolve().parents[4] / "shared" / "data" / "raw" / "cityscapes-labelids"
+RAW = REAL_DATA / "raw" / "cityscapes-labelids"
 IDS = np.array([[7, 8, 11, 33], [0, 34 - 5, 31, 26]], dtype=np.uint8)  # 29 (caravan) is not trained
 TRAINED = [[0, 1, 2, 18], [255, 255, 16, 13]]
 

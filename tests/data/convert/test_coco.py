@@ -16,8 +16,9 @@ from pixelwise.data.convert.writing import convert
 from pixelwise.data.pairs import open_dataset
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, LabelTable
+from tests.conftest import REAL_DATA
 
-RAW = Path(__file__).resolve().parents[4] / "shared" / "data" / "raw"
+RAW = REAL_DATA / "raw"
 CATEGORIES = [{"id": 90, "name": "toothbrush"}, {"id": 1, "name": "person", "color": [220, 20, 60]}]
 WHOLE = {"size": [4, 4], "counts": [0, 16]}
 SQUARE = {"size": [4, 4], "counts": [5, 2, 2, 2, 5]}  # the four pixels in the middle

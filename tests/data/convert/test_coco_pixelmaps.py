@@ -14,8 +14,9 @@ from pixelwise.data.convert.writing import convert
 from pixelwise.data.pairs import open_dataset
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+from tests.conftest import REAL_DATA
 
-RAW = Path(__file__).resolve().parents[4] / "shared" / "data" / "raw"
+RAW = REAL_DATA / "raw"
 IDS = np.array([[0, 1, 255], [2, 2, 0]], dtype=np.uint8)
 
 

@@ -1,15 +1,14 @@
 """Colour masks with tables of several tools."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
+from tests.conftest import REAL_DATA
 
-RAW = Path(__file__).resolve().parents[4] / "shared" / "data" / "raw"
+RAW = REAL_DATA / "raw"
 RED, BLUE, BLACK = (200, 0, 0), (0, 0, 200), (0, 0, 0)
 TITLED = '[{"title": "roof", "color": "#c80000"}, {"title": "water", "color": "#0000C8"}]'
 TABLE = LabelTable.named(["roof", "water"], {0: RED, 1: BLUE})

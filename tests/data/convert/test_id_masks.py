@@ -1,14 +1,13 @@
 """Masks of numbers in every type of file; what the numbers mean is given, never guessed."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
+from tests.conftest import REAL_DATA
 
-RAW = Path(__file__).resolve().parents[4] / "shared" / "data" / "raw"
+RAW = REAL_DATA / "raw"
 TWO = LabelTable.named(["background", "vessel"])
 
 

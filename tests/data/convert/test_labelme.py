@@ -17,8 +17,9 @@ from pixelwise.data.convert.writing import convert
 from pixelwise.data.pairs import open_dataset
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+from tests.conftest import REAL_DATA
 
-RAW = Path(__file__).resolve().parents[4] / "shared" / "data" / "raw"
+RAW = REAL_DATA / "raw"
 SQUARE = [[1, 1], [3, 1], [3, 3], [1, 3]]
 
 

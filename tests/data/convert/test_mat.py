@@ -1,7 +1,6 @@
 """MATLAB's label maps: variables, structs, names, and files that cannot be read."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +8,9 @@ from scipy.io import savemat
 
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+from tests.conftest import REAL_DATA
 
-RAW = Path(__file__).resolve().parents[4] / "shared" / "data" / "raw"
+RAW = REAL_DATA / "raw"
 IDS = np.array([[0, 0, 1, 1, 2, 2]] * 4, dtype=np.uint8)
 THREE = LabelTable.named(["sky", "sea", "sand"])
 

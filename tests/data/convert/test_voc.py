@@ -18,8 +18,9 @@ from pixelwise.data.convert.writing import convert
 from pixelwise.data.pairs import open_dataset
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+from tests.conftest import REAL_DATA
 
-RAW = Path(__file__).resolve().parents[4] / "shared" / "data" / "raw"
+RAW = REAL_DATA / "raw"
 PALETTE = bytes(channel for i in range(256) for channel in voc_color(i))
 IDS = np.array([[0, 0, 1, 1], [0, 15, 15, 255]], dtype=np.uint8)
 
