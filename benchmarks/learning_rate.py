@@ -24,7 +24,7 @@ from machine import facts
 from torch import nn
 
 from pixelwise.data.batches import Batch, EvaluationBatches, TrainingBatches
-from pixelwise.data.pairs import find_pairs, open_dataset
+from pixelwise.data.dataset.pairs import find_pairs, open_dataset
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.runtime import start

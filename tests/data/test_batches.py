@@ -7,7 +7,7 @@ from PIL import Image
 
 from pixelwise.data import batches
 from pixelwise.data.batches import EvaluationBatches, TrainingBatches, centre_crop
-from pixelwise.data.pairs import Pair, find_pairs
+from pixelwise.data.dataset.pairs import Pair, find_pairs
 from pixelwise.data.reading import read_sample
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable

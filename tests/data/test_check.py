@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.data.check import check_dataset
-from pixelwise.data.pairs import open_dataset
+from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.errors import DataError
 from tests.conftest import REAL_DATA
 

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from pixelwise.data.check import check_dataset
+from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.findings import CODES
-from pixelwise.data.pairs import open_dataset
 from pixelwise.data.synthetic import draw_dataset
 from tests.conftest import REAL_DATA
 

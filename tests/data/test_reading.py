@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.data import reading
-from pixelwise.data.pairs import Pair
+from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.reading import decode_mask, image_size, read_image, read_mask, read_pair, read_sample
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pixelwise.data import repair_pair
 from pixelwise.data.check import check_dataset
-from pixelwise.data.pairs import open_dataset
+from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.repair import repair
 from pixelwise.errors import SettingsError
 from pixelwise.labels import LabelTable

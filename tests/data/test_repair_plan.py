@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.data.check import check_dataset
-from pixelwise.data.pairs import open_dataset
+from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.repair import repair
 from pixelwise.data.repair_pair import read_raw
 from pixelwise.data.repair_plan import make_plan

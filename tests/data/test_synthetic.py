@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.data.check import check_dataset
-from pixelwise.data.pairs import open_dataset
+from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.synthetic import LABELS, draw_dataset, draw_sample
 from pixelwise.errors import DataError
 

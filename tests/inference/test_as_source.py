@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.data.check import check_dataset
-from pixelwise.data.pairs import open_dataset
+from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.repair import repair
 from pixelwise.errors import SettingsError
 from pixelwise.inference.files import predict_files

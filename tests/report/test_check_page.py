@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from pixelwise.data.check_report import CheckReport, SplitFacts
+from pixelwise.data.dataset.pairs import Pairs
 from pixelwise.data.findings import CODES, Finding
-from pixelwise.data.pairs import Pairs
 from pixelwise.data.regions import NO_REGIONS
 from pixelwise.data.statistics import ClassBalance, ImageSizes, PixelStatistics
 from pixelwise.errors import SettingsError

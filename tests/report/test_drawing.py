@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.findings import Finding
-from pixelwise.data.label_map import LabelMap
 from pixelwise.labels import LabelTable
 from pixelwise.report import drawing
 from pixelwise.report.drawing import UNKNOWN_COLORS, File, drawings

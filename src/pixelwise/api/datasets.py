@@ -11,8 +11,8 @@ from pixelwise.data.check import CheckReport, check_dataset
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.outcome import ConversionReport
 from pixelwise.data.convert.writing import convert as convert_source
+from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.facts_text import FactSheet
-from pixelwise.data.pairs import open_dataset
 from pixelwise.data.repair import RepairReport
 from pixelwise.data.repair import repair as repair_dataset
 from pixelwise.labels import LabelTable

@@ -9,9 +9,9 @@ from pixelwise.api.arguments import PathLike, path_of, paths_of
 from pixelwise.api.reporting import Report, read_history, write_report_of
 from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.batches import EvaluationBatches
-from pixelwise.data.channels import SPLITS
 from pixelwise.data.check import CheckReport, check_dataset
-from pixelwise.data.pairs import Dataset, Pair, open_dataset
+from pixelwise.data.dataset.channels import SPLITS
+from pixelwise.data.dataset.pairs import Dataset, Pair, open_dataset
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import LabelTable

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pixelwise.bundle import Bundle
-from pixelwise.data.pairs import Pair
+from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.reading import read_pair
 from pixelwise.inference.predictor import Predictor
 from pixelwise.report.content import Panel, ReportContent

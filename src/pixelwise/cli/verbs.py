@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pixelwise.cli.progress import progress
-from pixelwise.data.channels import CHANNELS
+from pixelwise.data.dataset.channels import CHANNELS
 from pixelwise.errors import SettingsError
 from pixelwise.settings import FIELDS
 

@@ -10,8 +10,8 @@ from pixelwise.data.check_classes import GivenLabels, class_findings, given_labe
 from pixelwise.data.check_pair import Look, look_at
 from pixelwise.data.check_report import CheckReport, SplitFacts
 from pixelwise.data.check_split import Tally, shared_pictures
+from pixelwise.data.dataset.pairs import Dataset, Pair, Pairs, find_pairs
 from pixelwise.data.findings import Finding
-from pixelwise.data.pairs import Dataset, Pair, Pairs, find_pairs
 from pixelwise.workers import in_order
 
 __all__ = ["CheckReport", "SplitFacts", "check_dataset"]

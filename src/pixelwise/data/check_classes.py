@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from pixelwise.data.advice import imbalance_finding
 from pixelwise.data.check_split import Tally
+from pixelwise.data.dataset.pairs import Pairs
 from pixelwise.data.findings import Finding
-from pixelwise.data.pairs import Pairs
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
 from pixelwise.phrases import listed

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.duplicates import FINEST, Fingerprint, fingerprint
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.masks.smoothing import is_smoothed, place_between
-from pixelwise.data.pairs import Pair
 from pixelwise.data.reading import load, mask_values, open_image, open_mask, orientation, to_rgb, upright_size
 from pixelwise.data.refusals import count_ids, unequal_sizes, unknown_ids
 from pixelwise.data.regions import Regions, regions

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pixelwise.data.dataset.pairs import Pairs
 from pixelwise.data.findings import CODES, Finding
-from pixelwise.data.pairs import Pairs
 from pixelwise.data.regions import ClassRegions
 from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
 from pixelwise.errors import DataError

@@ -7,9 +7,9 @@ import numpy as np
 
 from pixelwise.data.check_pair import Look
 from pixelwise.data.check_report import SplitFacts
+from pixelwise.data.dataset.pairs import Pair, Pairs, Split
 from pixelwise.data.duplicates import WORDS, Fingerprints, across, same_picture, video_neighbours
 from pixelwise.data.findings import Finding
-from pixelwise.data.pairs import Pair, Pairs, Split
 from pixelwise.data.regions import RegionSizes
 from pixelwise.data.statistics import ClassBalance, ImageSizes, PixelMoments
 from pixelwise.labels import IGNORE

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from pixelwise.data.check_report import CheckReport
+from pixelwise.data.dataset.pairs import Dataset, Pairs, Split
 from pixelwise.data.findings import Finding
-from pixelwise.data.pairs import Dataset, Pairs, Split
 from pixelwise.data.repair_pair import Change, Examined, Known, LeftOut, Outcome, Task, examine, repair_pair
 from pixelwise.data.repair_plan import Plan, make_plan
 from pixelwise.data.repair_report import CHANGES, RepairReport

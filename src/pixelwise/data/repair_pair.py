@@ -8,12 +8,12 @@ from typing import NamedTuple
 from PIL import Image
 
 from pixelwise.data.check_report import CheckReport
+from pixelwise.data.dataset.label_map import LabelMap
+from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.findings import FileFault, Finding
-from pixelwise.data.label_map import LabelMap
 from pixelwise.data.masks.decoding import decode
 from pixelwise.data.masks.raw import RawMask, to_ids
 from pixelwise.data.masks.smoothing import is_blended, is_smoothed
-from pixelwise.data.pairs import Pair
 from pixelwise.data.reading import load, open_image, orientation, read_image, upright, upright_size
 from pixelwise.data.refusals import MASK_EXPECTED, count_ids, unequal_sizes, wrong_mask
 from pixelwise.data.repair_plan import Plan

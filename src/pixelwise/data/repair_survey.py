@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from pixelwise.data.label_map import LabelMap
+from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.masks.raw import PALETTES, RawMask
 from pixelwise.labels import IGNORE, Color, SourceValue
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixelwise.data.channels import IMAGE_SUFFIXES
 from pixelwise.data.check_report import CheckReport
+from pixelwise.data.dataset.channels import IMAGE_SUFFIXES
+from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.facts_text import FactSheet
 from pixelwise.data.findings import CODES, Finding
-from pixelwise.data.pairs import Pair
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.outputs import write_text
 from pixelwise.phrases import and_more, counted

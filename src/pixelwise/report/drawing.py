@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
+from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.findings import Box, FileFault, Finding
-from pixelwise.data.label_map import LabelMap
 from pixelwise.data.reading import mask_values, open_image, orientation, to_rgb, upright
 from pixelwise.data.refusals import IMAGE_EXPECTED, unreadable
 from pixelwise.labels import IGNORE, Color, LabelTable

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixelwise.data.channels import CHANNELS, IMAGE_SUFFIXES, SPLITS
+from pixelwise.data.dataset.channels import CHANNELS, IMAGE_SUFFIXES, SPLITS
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.phrases import listed
 from pixelwise.sagemaker.metrics import Line

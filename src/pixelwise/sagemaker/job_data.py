@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.data.check import CheckReport, check_dataset
+from pixelwise.data.dataset.label_map import find_label_maps
+from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.findings import CODES, FileFault, Finding
-from pixelwise.data.label_map import find_label_maps
-from pixelwise.data.pairs import open_dataset
 from pixelwise.data.reading import read_mask
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.phrases import listed_lines

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pixelwise.data.listing import FORMATS
+from pixelwise.data.dataset.listing import FORMATS
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.outputs import made_folder
 from pixelwise.sagemaker.metrics import Line

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pixelwise.data.batches import Batch
-from pixelwise.data.pairs import Pair
+from pixelwise.data.dataset.pairs import Pair
 from pixelwise.inference.forward import class_logits, likeliest, probabilities_of
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.models.segmenter import Segmenter

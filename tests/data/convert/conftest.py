@@ -9,7 +9,7 @@ from PIL import Image
 from pixelwise.data.check import check_dataset
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.writing import convert
-from pixelwise.data.pairs import open_dataset
+from pixelwise.data.dataset.pairs import open_dataset
 
 
 @pytest.fixture

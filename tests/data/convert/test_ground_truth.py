@@ -12,7 +12,7 @@ from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.ground_truth import read
 from pixelwise.data.convert.source import open_source
 from pixelwise.data.convert.writing import convert
-from pixelwise.data.pairs import open_dataset
+from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 

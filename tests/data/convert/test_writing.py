@@ -16,7 +16,7 @@ from pixelwise.data.convert import writing
 from pixelwise.data.convert.conversion import Conversion, Format, Item, Options
 from pixelwise.data.convert.formats import FORMATS
 from pixelwise.data.convert.writing import convert
-from pixelwise.data.pairs import open_dataset
+from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.errors import DataError, Interrupted, SettingsError
 from pixelwise.labels import LabelTable
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from pixelwise.data.check import check_dataset
+from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.findings import FileFault
 from pixelwise.data.masks.raw import to_ids
-from pixelwise.data.pairs import open_dataset
 from pixelwise.data.repair import repair
 from pixelwise.data.repair_pair import read_raw
 from pixelwise.labels import LabelTable

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple, TypeVar
 
-from pixelwise.data.channels import IMAGE_SUFFIXES
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.patterns import match
 from pixelwise.data.convert.source import Source
+from pixelwise.data.dataset.channels import IMAGE_SUFFIXES
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.phrases import counted, listed
 

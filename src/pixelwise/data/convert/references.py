@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import unquote
 
-from pixelwise.data.channels import IMAGE_SUFFIXES
 from pixelwise.data.convert.source import Source
+from pixelwise.data.dataset.channels import IMAGE_SUFFIXES
 from pixelwise.errors import DataError
 from pixelwise.phrases import listed
 

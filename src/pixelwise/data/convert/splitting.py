@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.data.channels import SPLITS
+from pixelwise.data.dataset.channels import SPLITS
 from pixelwise.errors import DataError
 from pixelwise.phrases import counted
 

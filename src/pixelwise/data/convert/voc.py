@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.data.channels import IMAGE_SUFFIXES
 from pixelwise.data.convert.conversion import Conversion, Item, Options
 from pixelwise.data.convert.mapping import class_ids_of
 from pixelwise.data.convert.source import Source
 from pixelwise.data.convert.voc_classes import Meaning, classes
 from pixelwise.data.convert.voc_lists import read_lists
+from pixelwise.data.dataset.channels import IMAGE_SUFFIXES
 from pixelwise.data.masks.decoding import decode
 from pixelwise.data.masks.raw import PALETTES
 from pixelwise.errors import DataError

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pixelwise.data.channels import SPLITS
 from pixelwise.data.convert.conversion import Conversion, Item, Options
 from pixelwise.data.convert.copying import copied
 from pixelwise.data.convert.formats import FORMATS
@@ -18,6 +17,7 @@ from pixelwise.data.convert.naming import placed
 from pixelwise.data.convert.outcome import ConversionReport
 from pixelwise.data.convert.source import Source, open_source
 from pixelwise.data.convert.splitting import Unit, divide
+from pixelwise.data.dataset.channels import SPLITS
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.errors import DataError, Interrupted, SettingsError, Unwritable
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable

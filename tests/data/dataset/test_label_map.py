@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.label_map import LabelMap, find_label_maps
+from pixelwise.data.dataset.label_map import LabelMap, find_label_maps
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE
 

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, overload
 
-from pixelwise.data.channels import CHANNELS, IMAGE_SUFFIXES, SPLITS
+from pixelwise.data.dataset.channels import CHANNELS, IMAGE_SUFFIXES, SPLITS
+from pixelwise.data.dataset.label_map import LabelMap, find_label_maps
+from pixelwise.data.dataset.listing import Listing
+from pixelwise.data.dataset.manifest import read_manifest
 from pixelwise.data.findings import Finding
-from pixelwise.data.label_map import LabelMap, find_label_maps
-from pixelwise.data.listing import Listing
-from pixelwise.data.manifest import read_manifest
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import listed

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from pixelwise.data.manifest import ManifestLine, read_manifest
+from pixelwise.data.dataset.manifest import ManifestLine, read_manifest
 from pixelwise.errors import DataError
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.data.pairs import Pair, find_pairs, open_dataset
+from pixelwise.data.dataset.pairs import Pair, find_pairs, open_dataset
 from pixelwise.errors import DataError, SettingsError
 
 
