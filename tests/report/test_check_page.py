@@ -6,9 +6,9 @@ from PIL import Image
 
 from pixelwise.data.check_report import CheckReport, SplitFacts
 from pixelwise.data.dataset.pairs import Pairs
+from pixelwise.data.facts.regions import NO_REGIONS
+from pixelwise.data.facts.statistics import ClassBalance, ImageSizes, PixelStatistics
 from pixelwise.data.findings import CODES, Finding
-from pixelwise.data.regions import NO_REGIONS
-from pixelwise.data.statistics import ClassBalance, ImageSizes, PixelStatistics
 from pixelwise.errors import SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.report import check_page as module

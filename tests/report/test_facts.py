@@ -1,7 +1,7 @@
 import math
 
-from pixelwise.data.regions import NO_REGIONS, ClassRegions
-from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
+from pixelwise.data.facts.regions import NO_REGIONS, ClassRegions
+from pixelwise.data.facts.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
 from pixelwise.labels import LabelTable
 from pixelwise.report.facts import facts_sections
 from pixelwise.report.page import page

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.api.arguments import PathLike, path_of, paths_of
-from pixelwise.data.advice import Branch, advise
 from pixelwise.data.check import CheckReport, check_dataset
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.outcome import ConversionReport
 from pixelwise.data.convert.writing import convert as convert_source
 from pixelwise.data.dataset.pairs import open_dataset
-from pixelwise.data.facts_text import FactSheet
+from pixelwise.data.facts.advice import Branch, advise
+from pixelwise.data.facts.sheet import FactSheet
 from pixelwise.data.repair import RepairReport
 from pixelwise.data.repair import repair as repair_dataset
 from pixelwise.labels import LabelTable

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pixelwise.data.advice import imbalance_finding
 from pixelwise.data.check_split import Tally
 from pixelwise.data.dataset.pairs import Pairs
+from pixelwise.data.facts.advice import imbalance_finding
 from pixelwise.data.findings import Finding
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable

@@ -8,12 +8,12 @@ from PIL import Image
 
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.duplicates import FINEST, Fingerprint, fingerprint
+from pixelwise.data.facts.regions import Regions, regions
+from pixelwise.data.facts.statistics import PixelMoments
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.masks.smoothing import is_smoothed, place_between
 from pixelwise.data.reading import load, mask_values, open_image, open_mask, orientation, to_rgb, upright_size
 from pixelwise.data.refusals import count_ids, unequal_sizes, unknown_ids
-from pixelwise.data.regions import Regions, regions
-from pixelwise.data.statistics import PixelMoments
 from pixelwise.labels import IGNORE
 from pixelwise.phrases import percent
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelwise.data.dataset.pairs import Pairs
+from pixelwise.data.facts.regions import ClassRegions
+from pixelwise.data.facts.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
 from pixelwise.data.findings import CODES, Finding
-from pixelwise.data.regions import ClassRegions
-from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import counted, listed_lines, percent

@@ -9,9 +9,9 @@ from pixelwise.data.check_pair import Look
 from pixelwise.data.check_report import SplitFacts
 from pixelwise.data.dataset.pairs import Pair, Pairs, Split
 from pixelwise.data.duplicates import WORDS, Fingerprints, across, same_picture, video_neighbours
+from pixelwise.data.facts.regions import RegionSizes
+from pixelwise.data.facts.statistics import ClassBalance, ImageSizes, PixelMoments
 from pixelwise.data.findings import Finding
-from pixelwise.data.regions import RegionSizes
-from pixelwise.data.statistics import ClassBalance, ImageSizes, PixelMoments
 from pixelwise.labels import IGNORE
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pixelwise.data.check_report import CheckReport
 from pixelwise.data.dataset.channels import IMAGE_SUFFIXES
 from pixelwise.data.dataset.pairs import Pair
-from pixelwise.data.facts_text import FactSheet
+from pixelwise.data.facts.sheet import FactSheet
 from pixelwise.data.findings import CODES, Finding
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.outputs import write_text

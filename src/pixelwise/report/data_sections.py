@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pixelwise.data.advice import IMBALANCE_LIMIT
+from pixelwise.data.facts.advice import IMBALANCE_LIMIT
 from pixelwise.inference.render import mask_image
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.phrases import counted, length, percent

@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pixelwise.data.advice import advise
-from pixelwise.data.statistics import Facts
+from pixelwise.data.facts.advice import advise
+from pixelwise.data.facts.statistics import Facts
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import counted, factor, length, percent
 from pixelwise.report.charts import bars, pie

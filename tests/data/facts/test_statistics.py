@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.regions import RegionSizes
-from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, PixelMoments
+from pixelwise.data.facts.regions import RegionSizes
+from pixelwise.data.facts.statistics import ClassBalance, Facts, ImageSizes, PixelMoments
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from pixelwise.data.regions import NO_REGIONS, RegionSizes, regions
+from pixelwise.data.facts.regions import NO_REGIONS, RegionSizes, regions
 from tests.conftest import REAL_DATA
 
 CAMVID = REAL_DATA / "camvid" / "validation_annotation"

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pixelwise.data.facts.regions import ClassRegions
+from pixelwise.data.facts.statistics import ClassBalance, Facts, ImageSizes, Size
 from pixelwise.data.findings import Finding
-from pixelwise.data.regions import ClassRegions
-from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, Size
 from pixelwise.labels import LabelTable
 from pixelwise.menus import CLASS_WEIGHTS
 from pixelwise.phrases import factor, length, percent

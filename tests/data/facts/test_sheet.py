@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.advice import Branch, advise
-from pixelwise.data.facts_text import COLUMNS, facts_text
-from pixelwise.data.regions import RegionSizes
-from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, PixelMoments
+from pixelwise.data.facts.advice import Branch, advise
+from pixelwise.data.facts.regions import RegionSizes
+from pixelwise.data.facts.sheet import COLUMNS, facts_text
+from pixelwise.data.facts.statistics import ClassBalance, Facts, ImageSizes, PixelMoments
 from pixelwise.labels import LabelTable
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pixelwise.data.advice import IMBALANCE_LIMIT, Advice, Branch, covering
-from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
+from pixelwise.data.facts.advice import IMBALANCE_LIMIT, Advice, Branch, covering
+from pixelwise.data.facts.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import counted, factor, length, percent, shortened
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pixelwise.data.advice import (
+from pixelwise.data.facts.advice import (
     Branch,
     advise,
     class_weights,
@@ -14,8 +14,8 @@ from pixelwise.data.advice import (
     scale_sentences,
     suggested_crop_size,
 )
-from pixelwise.data.regions import NO_REGIONS, ClassRegions, RegionSizes
-from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, PixelMoments
+from pixelwise.data.facts.regions import NO_REGIONS, ClassRegions, RegionSizes
+from pixelwise.data.facts.statistics import ClassBalance, Facts, ImageSizes, PixelMoments
 from pixelwise.labels import LabelTable
 
 LABELS = LabelTable.named(["sky", "car", "pole"])

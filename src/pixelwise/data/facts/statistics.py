@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image
 
+from pixelwise.data.facts.regions import ClassRegions
 from pixelwise.data.reading import to_rgb
-from pixelwise.data.regions import ClassRegions
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.values import strict_json
