@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.check import check_dataset
+from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.synthetic import LABELS, draw_dataset, draw_sample
 from pixelwise.errors import DataError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.check_report import CheckReport, SplitFacts
+from pixelwise.data.check.report import CheckReport, SplitFacts
 from pixelwise.data.dataset.pairs import Pairs
 from pixelwise.data.facts.regions import NO_REGIONS
 from pixelwise.data.facts.statistics import ClassBalance, ImageSizes, PixelStatistics

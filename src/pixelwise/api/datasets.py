@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.api.arguments import PathLike, path_of, paths_of
-from pixelwise.data.check import CheckReport, check_dataset
+from pixelwise.data.check.dataset import CheckReport, check_dataset
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.outcome import ConversionReport
 from pixelwise.data.convert.writing import convert as convert_source

@@ -9,7 +9,7 @@ from pixelwise.api.arguments import PathLike, path_of, paths_of
 from pixelwise.api.reporting import Report, read_history, write_report_of
 from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.batches import EvaluationBatches
-from pixelwise.data.check import CheckReport, check_dataset
+from pixelwise.data.check.dataset import CheckReport, check_dataset
 from pixelwise.data.dataset.channels import SPLITS
 from pixelwise.data.dataset.pairs import Dataset, Pair, open_dataset
 from pixelwise.errors import DataError, SettingsError

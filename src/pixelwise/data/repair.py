@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from pixelwise.data.check_report import CheckReport
+from pixelwise.data.check.report import CheckReport
 from pixelwise.data.dataset.pairs import Dataset, Pairs, Split
 from pixelwise.data.findings import Finding
 from pixelwise.data.repair_pair import Change, Examined, Known, LeftOut, Outcome, Task, examine, repair_pair

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from pixelwise.data.check_report import CheckReport
+from pixelwise.data.check.report import CheckReport
 from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.findings import FileFault, Finding

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixelwise.data.check_report import CheckReport
+from pixelwise.data.check.report import CheckReport
 from pixelwise.data.dataset.channels import IMAGE_SUFFIXES
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.facts.sheet import FactSheet

@@ -11,7 +11,7 @@ from pathlib import Path
 from pixelwise.api.evaluations import evaluate
 from pixelwise.api.training import train_checked
 from pixelwise.bundle import FACTS_FILE, WEIGHTS_FILE, Bundle
-from pixelwise.data.check import CheckReport
+from pixelwise.data.check.dataset import CheckReport
 from pixelwise.errors import DataError, ModelError, SettingsError, WeightsUnavailable
 from pixelwise.outputs import made_folder, whole, write_text
 from pixelwise.runtime import rank_here

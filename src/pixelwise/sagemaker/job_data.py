@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pixelwise.data.check import CheckReport, check_dataset
+from pixelwise.data.check.dataset import CheckReport, check_dataset
 from pixelwise.data.dataset.label_map import find_label_maps
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.findings import CODES, FileFault, Finding

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.check import check_dataset
+from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.convert.coco import read
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.source import open_source

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.check import check_dataset
+from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.convert import writing
 from pixelwise.data.convert.conversion import Conversion, Format, Item, Options
 from pixelwise.data.convert.formats import FORMATS

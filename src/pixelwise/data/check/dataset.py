@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwise.data.check_classes import GivenLabels, class_findings, given_labels, resolved_labels
-from pixelwise.data.check_pair import Look, look_at
-from pixelwise.data.check_report import CheckReport, SplitFacts
-from pixelwise.data.check_split import Tally, shared_pictures
+from pixelwise.data.check.classes import GivenLabels, class_findings, given_labels, resolved_labels
+from pixelwise.data.check.pair import Look, look_at
+from pixelwise.data.check.report import CheckReport, SplitFacts
+from pixelwise.data.check.split import Tally, shared_pictures
 from pixelwise.data.dataset.pairs import Dataset, Pair, Pairs, find_pairs
 from pixelwise.data.findings import Finding
 from pixelwise.workers import in_order

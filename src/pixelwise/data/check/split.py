@@ -5,10 +5,10 @@ from collections import Counter
 
 import numpy as np
 
-from pixelwise.data.check_pair import Look
-from pixelwise.data.check_report import SplitFacts
+from pixelwise.data.check.duplicates import WORDS, Fingerprints, across, same_picture, video_neighbours
+from pixelwise.data.check.pair import Look
+from pixelwise.data.check.report import SplitFacts
 from pixelwise.data.dataset.pairs import Pair, Pairs, Split
-from pixelwise.data.duplicates import WORDS, Fingerprints, across, same_picture, video_neighbours
 from pixelwise.data.facts.regions import RegionSizes
 from pixelwise.data.facts.statistics import ClassBalance, ImageSizes, PixelMoments
 from pixelwise.data.findings import Finding

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from pixelwise.data.check.duplicates import FINEST, Fingerprint, fingerprint
 from pixelwise.data.dataset.pairs import Pair
-from pixelwise.data.duplicates import FINEST, Fingerprint, fingerprint
 from pixelwise.data.facts.regions import Regions, regions
 from pixelwise.data.facts.statistics import PixelMoments
 from pixelwise.data.findings import FileFault, Finding

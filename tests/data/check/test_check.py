@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.check import check_dataset
+from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.errors import DataError
 from tests.conftest import REAL_DATA

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from pixelwise.data.check_split import Tally
+from pixelwise.data.check.split import Tally
 from pixelwise.data.dataset.pairs import Pairs
 from pixelwise.data.facts.advice import imbalance_finding
 from pixelwise.data.findings import Finding

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance
 
-from pixelwise.data.duplicates import (
+from pixelwise.data.check.duplicates import (
     NEAR,
     WORDS,
     _count_bits_by_table,
