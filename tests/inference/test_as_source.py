@@ -8,7 +8,7 @@ from PIL import Image
 
 from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.pairs import open_dataset
-from pixelwise.data.repair import repair
+from pixelwise.data.repair.dataset import repair
 from pixelwise.errors import SettingsError
 from pixelwise.inference.files import predict_files
 from pixelwise.inference.predictor import Prediction

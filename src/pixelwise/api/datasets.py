@@ -13,8 +13,8 @@ from pixelwise.data.convert.writing import convert as convert_source
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.facts.advice import Branch, advise
 from pixelwise.data.facts.sheet import FactSheet
-from pixelwise.data.repair import RepairReport
-from pixelwise.data.repair import repair as repair_dataset
+from pixelwise.data.repair.dataset import RepairReport
+from pixelwise.data.repair.dataset import repair as repair_dataset
 from pixelwise.labels import LabelTable
 from pixelwise.outputs import made_folder
 from pixelwise.report.check_page import write_check

@@ -6,10 +6,10 @@ from PIL import Image
 
 from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.pairs import open_dataset
-from pixelwise.data.repair import repair
-from pixelwise.data.repair_pair import read_raw
-from pixelwise.data.repair_plan import make_plan
-from pixelwise.data.repair_survey import Values
+from pixelwise.data.repair.dataset import repair
+from pixelwise.data.repair.pair import read_raw
+from pixelwise.data.repair.plan import make_plan
+from pixelwise.data.repair.survey import Values
 from pixelwise.inference.render import source_mask
 from pixelwise.labels import LabelTable
 from tests.conftest import REAL_DATA

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from pixelwise.data.masks.raw import RawMask, is_gray
 from pixelwise.data.refusals import FEW_COLORS
-from pixelwise.data.repair_survey import Numbers, Values, number_of
+from pixelwise.data.repair.survey import Numbers, Values, number_of
 from pixelwise.labels import IGNORE, MAX_CLASSES, Color, LabelTable, SourceValue, hex_color
 
 _BLACK = (0, 0, 0)

@@ -12,10 +12,10 @@ from typing import IO
 from pixelwise.data.check.report import CheckReport
 from pixelwise.data.dataset.pairs import Dataset, Pairs, Split
 from pixelwise.data.findings import Finding
-from pixelwise.data.repair_pair import Change, Examined, Known, LeftOut, Outcome, Task, examine, repair_pair
-from pixelwise.data.repair_plan import Plan, make_plan
-from pixelwise.data.repair_report import CHANGES, RepairReport
-from pixelwise.data.repair_survey import Values
+from pixelwise.data.repair.pair import Change, Examined, Known, LeftOut, Outcome, Task, examine, repair_pair
+from pixelwise.data.repair.plan import Plan, make_plan
+from pixelwise.data.repair.report import CHANGES, RepairReport
+from pixelwise.data.repair.survey import Values
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.outputs import whole, write_text

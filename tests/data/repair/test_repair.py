@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data import repair_pair
 from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.pairs import open_dataset
-from pixelwise.data.repair import repair
+from pixelwise.data.repair import pair as repair_pair
+from pixelwise.data.repair.dataset import repair
 from pixelwise.errors import SettingsError
 from pixelwise.labels import LabelTable
 

@@ -16,9 +16,9 @@ from pixelwise.data.masks.raw import RawMask, to_ids
 from pixelwise.data.masks.smoothing import is_blended, is_smoothed
 from pixelwise.data.reading import load, open_image, orientation, read_image, upright, upright_size
 from pixelwise.data.refusals import MASK_EXPECTED, count_ids, unequal_sizes, wrong_mask
-from pixelwise.data.repair_plan import Plan
-from pixelwise.data.repair_report import LABEL_MAP, ORIENTATION, RENAMED, became, source_text
-from pixelwise.data.repair_survey import number_of
+from pixelwise.data.repair.plan import Plan
+from pixelwise.data.repair.report import LABEL_MAP, ORIENTATION, RENAMED, became, source_text
+from pixelwise.data.repair.survey import number_of
 from pixelwise.errors import MissingExtra
 from pixelwise.labels import IGNORE, SourceValue
 from pixelwise.outputs import whole
