@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from pixelwise.data.batches import Batch
-from pixelwise.data.synthetic import LABELS, draw_sample
+from pixelwise.data.synthetic.dataset import LABELS, draw_sample
 from pixelwise.labels import LabelTable
 from pixelwise.report.content import ReportContent
 from pixelwise.report.panels import choose, make_panel

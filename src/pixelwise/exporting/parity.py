@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from pixelwise.bundle import Bundle
-from pixelwise.data.scene import draw_scene
+from pixelwise.data.synthetic.scene import draw_scene
 from pixelwise.errors import ModelError
 from pixelwise.exporting.formats import Run
 from pixelwise.inference.forward import class_logits, likeliest

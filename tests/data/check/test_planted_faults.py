@@ -12,7 +12,7 @@ from PIL import Image
 from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.findings import CODES
-from pixelwise.data.synthetic import draw_dataset
+from pixelwise.data.synthetic.dataset import draw_dataset
 from tests.conftest import REAL_DATA
 
 SIZE = (96, 72)

@@ -4,7 +4,7 @@ from PIL import Image
 
 from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.pairs import open_dataset
-from pixelwise.data.synthetic import LABELS, draw_dataset, draw_sample
+from pixelwise.data.synthetic.dataset import LABELS, draw_dataset, draw_sample
 from pixelwise.errors import DataError
 
 SIZE = (96, 64)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from pixelwise.data.canvas import BACKGROUND, BUILDING, ROAD, VEGETATION, Canvas, Color, Point
+from pixelwise.data.synthetic.canvas import BACKGROUND, BUILDING, ROAD, VEGETATION, Canvas, Color, Point
 
 _NEAREST, _FARTHEST = 2.0, 140.0  # metres
 

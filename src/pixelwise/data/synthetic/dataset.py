@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pixelwise.data.canvas import BACKGROUND, BUILDING, ROAD, SKY, VEGETATION
-from pixelwise.data.scene import draw_scene
+from pixelwise.data.synthetic.canvas import BACKGROUND, BUILDING, ROAD, SKY, VEGETATION
+from pixelwise.data.synthetic.scene import draw_scene
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 
