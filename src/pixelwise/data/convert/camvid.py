@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import PurePosixPath
 
-from pixelwise.data.convert.color_tables import find_color_table
+from pixelwise.data.convert.classes.color_tables import find_color_table
+from pixelwise.data.convert.classes.mapping import class_ids_of
 from pixelwise.data.convert.conversion import Conversion, Item, Options
 from pixelwise.data.convert.fitting import ClassIds
-from pixelwise.data.convert.mapping import class_ids_of
 from pixelwise.data.convert.pairing import split_of
 from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import decode

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pixelwise.data.convert.class_names import Named, class_table, with_background
+from pixelwise.data.convert.classes.names import Named, class_table, with_background
 from pixelwise.data.convert.coco_masks import DECODERS, Document, Reader
 from pixelwise.data.convert.coco_pixelmaps import read_pixelmaps
 from pixelwise.data.convert.conversion import Conversion, Item, Options

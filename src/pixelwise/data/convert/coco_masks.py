@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.data.convert.class_names import Classes
+from pixelwise.data.convert.classes.names import Classes
 from pixelwise.data.convert.polygons import NoRegion, Region, segmentation
 from pixelwise.data.convert.references import Lookup
 from pixelwise.data.convert.source import Source

@@ -12,8 +12,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.data.convert.classes.mapping import class_ids_of, values_of
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.mapping import class_ids_of, values_of
 from pixelwise.data.convert.patterns import match
 from pixelwise.data.convert.references import Lookup, images_of, short_names, split_of
 from pixelwise.data.convert.source import Source

@@ -1,13 +1,13 @@
 """Images with masks whose colours stand for classes, by a table."""
 
-from pixelwise.data.convert.color_tables import find_color_table
+from pixelwise.data.convert.classes.color_tables import find_color_table
+from pixelwise.data.convert.classes.mapping import class_ids_of
+from pixelwise.data.convert.classes.survey import survey
+from pixelwise.data.convert.classes.tables import color_meaning, require_count, unnamed_colors
 from pixelwise.data.convert.conversion import Conversion, Options
 from pixelwise.data.convert.fitting import ClassIds, fitted_items
-from pixelwise.data.convert.mapping import class_ids_of
 from pixelwise.data.convert.pairing import Match, find_matches, single_masks
 from pixelwise.data.convert.source import Source
-from pixelwise.data.convert.survey import survey
-from pixelwise.data.convert.tables import color_meaning, require_count, unnamed_colors
 from pixelwise.data.masks.decoding import decode
 
 

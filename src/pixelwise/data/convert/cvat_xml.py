@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.data.convert.class_names import Classes, Named, class_table, with_background
+from pixelwise.data.convert.classes.names import Classes, Named, class_table, with_background
 from pixelwise.data.convert.conversion import Conversion, Item, Options
 from pixelwise.data.convert.polygons import NoRegion, Region, polygons, runs
 from pixelwise.data.convert.references import Lookup, images_of, short_names, split_of

@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.data.convert.class_names import Classes, Named, class_table, is_background, with_background
+from pixelwise.data.convert.classes.names import Classes, Named, class_table, is_background, with_background
 from pixelwise.data.convert.conversion import Conversion, Item, Options
 from pixelwise.data.convert.ground_truth_lines import FIRST_WRONG, LAST_WRONG, LabelledLine, MapEntry, lines_of
 from pixelwise.data.convert.ground_truth_masks import class_ids_of_mask, has_wrong_indices

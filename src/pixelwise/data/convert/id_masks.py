@@ -1,12 +1,12 @@
 """Images with masks whose values are numbers: PNG, GIF, TIFF or BMP of one channel."""
 
+from pixelwise.data.convert.classes.mapping import class_ids_of
+from pixelwise.data.convert.classes.survey import survey
+from pixelwise.data.convert.classes.tables import given_labels, value_meaning
 from pixelwise.data.convert.conversion import Conversion, Options
 from pixelwise.data.convert.fitting import ClassIds, fitted_items
-from pixelwise.data.convert.mapping import class_ids_of
 from pixelwise.data.convert.pairing import Match, find_matches, single_masks
 from pixelwise.data.convert.source import Source
-from pixelwise.data.convert.survey import survey
-from pixelwise.data.convert.tables import given_labels, value_meaning
 from pixelwise.data.masks.decoding import decode
 
 

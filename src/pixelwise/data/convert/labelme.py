@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.data.convert.class_names import Classes, Named, class_table, is_background, with_background
+from pixelwise.data.convert.classes.names import Classes, Named, class_table, is_background, with_background
 from pixelwise.data.convert.conversion import Conversion, Item, Options
 from pixelwise.data.convert.labelme_shapes import LINE_WIDTH, drawn
 from pixelwise.data.convert.polygons import NoRegion

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.data.convert.classes.mapping import class_ids_of
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.mapping import class_ids_of
 from pixelwise.data.convert.source import Source
 from pixelwise.data.convert.voc_classes import Meaning, classes
 from pixelwise.data.convert.voc_lists import read_lists

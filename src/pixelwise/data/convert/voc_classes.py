@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pixelwise.data.convert.classes.mapping import colors_of, values_of
 from pixelwise.data.convert.conversion import Options
-from pixelwise.data.convert.mapping import colors_of, values_of
 from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import decode
 from pixelwise.data.masks.raw import color_number

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from pixelwise.data.convert.classes.survey import Survey, shares
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.source import Source
-from pixelwise.data.convert.survey import Survey, shares
 from pixelwise.data.masks.raw import color_number, numbered_color
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, LabelTable, SourceValue, hex_color

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixelwise.data.convert.mapping import class_ids_of, colors_of, values_of
+from pixelwise.data.convert.classes.mapping import class_ids_of, colors_of, values_of
 from pixelwise.data.findings import FileFault
 from pixelwise.labels import LabelTable
 

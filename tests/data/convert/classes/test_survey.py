@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixelwise.data.convert.survey import Seen, shares, survey
+from pixelwise.data.convert.classes.survey import Seen, shares, survey
 from pixelwise.errors import DataError
 
 PLANES = {"a": np.array([[5, 5, 1]]), "b": np.array([[5, 9, 9]]), "c": None}

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from pixelwise.data.convert.classes.survey import Seen
+from pixelwise.data.convert.classes.tables import color_meaning, given_labels, value_meaning
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.source import Source
-from pixelwise.data.convert.survey import Seen
-from pixelwise.data.convert.tables import color_meaning, given_labels, value_meaning
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.data.convert.class_names import Named, class_table, with_background
+from pixelwise.data.convert.classes.names import Named, class_table, with_background
 from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, LabelTable
