@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from pixelwise.data.convert.classes.survey import Survey, survey
 from pixelwise.data.convert.conversion import Conversion, Options
-from pixelwise.data.convert.fitting import ClassIds, fitted_items
-from pixelwise.data.convert.pairing import PICTURES, Match, find_matches
-from pixelwise.data.convert.patterns import match
+from pixelwise.data.convert.matching.fitting import ClassIds, fitted_items
+from pixelwise.data.convert.matching.pairing import PICTURES, Match, find_matches
+from pixelwise.data.convert.matching.patterns import match
 from pixelwise.data.convert.source import Source
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.masks.decoding import decode

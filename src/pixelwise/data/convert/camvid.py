@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 from pixelwise.data.convert.classes.color_tables import find_color_table
 from pixelwise.data.convert.classes.mapping import class_ids_of
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.fitting import ClassIds
-from pixelwise.data.convert.pairing import split_of
+from pixelwise.data.convert.matching.fitting import ClassIds
+from pixelwise.data.convert.matching.pairing import split_of
 from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import decode
 from pixelwise.data.masks.raw import color_number

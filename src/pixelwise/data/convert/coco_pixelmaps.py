@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from pixelwise.data.convert.classes.mapping import class_ids_of, values_of
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.patterns import match
-from pixelwise.data.convert.references import Lookup, images_of, short_names, split_of
+from pixelwise.data.convert.matching.patterns import match
+from pixelwise.data.convert.matching.references import Lookup, images_of, short_names, split_of
 from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import decode
 from pixelwise.errors import DataError

@@ -5,8 +5,8 @@ from pixelwise.data.convert.classes.mapping import class_ids_of
 from pixelwise.data.convert.classes.survey import survey
 from pixelwise.data.convert.classes.tables import color_meaning, require_count, unnamed_colors
 from pixelwise.data.convert.conversion import Conversion, Options
-from pixelwise.data.convert.fitting import ClassIds, fitted_items
-from pixelwise.data.convert.pairing import Match, find_matches, single_masks
+from pixelwise.data.convert.matching.fitting import ClassIds, fitted_items
+from pixelwise.data.convert.matching.pairing import Match, find_matches, single_masks
 from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import decode
 

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple, TypeVar
 
 from pixelwise.data.convert.conversion import Options
-from pixelwise.data.convert.patterns import match
+from pixelwise.data.convert.matching.patterns import match
 from pixelwise.data.convert.source import Source
 from pixelwise.data.dataset.channels import IMAGE_SUFFIXES
 from pixelwise.errors import DataError, SettingsError

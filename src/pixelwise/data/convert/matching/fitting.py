@@ -8,7 +8,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.data.convert.conversion import Item
-from pixelwise.data.convert.pairing import Match
+from pixelwise.data.convert.matching.pairing import Match
 from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import image_shape
 from pixelwise.errors import DataError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixelwise.data.convert.patterns import match
+from pixelwise.data.convert.matching.patterns import match
 from pixelwise.errors import SettingsError
 
 NAMES = ["photos/a.jpg", "photos/x/b.jpg", "photos/c.png", "stage1/n1/masks/1.png", "stage1/n1/masks/2.png"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pixelwise.data.convert.conversion import Options
-from pixelwise.data.convert.pairing import find_matches, single_masks, split_of
+from pixelwise.data.convert.matching.pairing import find_matches, single_masks, split_of
 from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError, SettingsError
 

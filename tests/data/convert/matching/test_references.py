@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixelwise.data.convert.references import Lookup, short_names, split_of
+from pixelwise.data.convert.matching.references import Lookup, short_names, split_of
 from pixelwise.errors import DataError
 
 
