@@ -8,8 +8,8 @@ from typing import Any
 from pixelwise.api.arguments import PathLike, path_of, paths_of
 from pixelwise.data.check.dataset import CheckReport, check_dataset
 from pixelwise.data.convert.conversion import Options
-from pixelwise.data.convert.outcome import ConversionReport
-from pixelwise.data.convert.writing import convert as convert_source
+from pixelwise.data.convert.writing.convert import convert as convert_source
+from pixelwise.data.convert.writing.report import ConversionReport
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.facts.advice import Branch, advise
 from pixelwise.data.facts.sheet import FactSheet

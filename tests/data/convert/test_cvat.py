@@ -11,7 +11,7 @@ from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.cvat import read
 from pixelwise.data.convert.source import open_source
-from pixelwise.data.convert.writing import convert
+from pixelwise.data.convert.writing.convert import convert
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable

@@ -13,7 +13,7 @@ from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.labelme import read
 from pixelwise.data.convert.source import open_source
-from pixelwise.data.convert.writing import convert
+from pixelwise.data.convert.writing.convert import convert
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable

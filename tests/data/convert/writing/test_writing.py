@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from pixelwise.data.check.dataset import check_dataset
-from pixelwise.data.convert import writing
 from pixelwise.data.convert.conversion import Conversion, Format, Item, Options
 from pixelwise.data.convert.formats import FORMATS
-from pixelwise.data.convert.writing import convert
+from pixelwise.data.convert.writing import convert as writing
+from pixelwise.data.convert.writing.convert import convert
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.errors import DataError, Interrupted, SettingsError
 from pixelwise.labels import LabelTable

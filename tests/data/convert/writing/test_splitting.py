@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from pixelwise.data.convert.splitting import Unit, divide, stratified
+from pixelwise.data.convert.writing.splitting import Unit, divide, stratified
 from pixelwise.errors import DataError
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.copying import copied
 from pixelwise.data.convert.formats import FORMATS
-from pixelwise.data.convert.journal import FOLDER, Done, Journal
-from pixelwise.data.convert.naming import placed
-from pixelwise.data.convert.outcome import ConversionReport
 from pixelwise.data.convert.source import Source, open_source
-from pixelwise.data.convert.splitting import Unit, divide
+from pixelwise.data.convert.writing.copying import copied
+from pixelwise.data.convert.writing.journal import FOLDER, Done, Journal
+from pixelwise.data.convert.writing.naming import placed
+from pixelwise.data.convert.writing.report import ConversionReport
+from pixelwise.data.convert.writing.splitting import Unit, divide
 from pixelwise.data.dataset.channels import SPLITS
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.errors import DataError, Interrupted, SettingsError, Unwritable
