@@ -113,7 +113,7 @@ def convert(  # noqa: PLR0913  # the door lists what one may ask for
     """Bring `source`, a folder or an archive in the layout `form`, into the new dataset folder `dataset`.
 
     Args:
-        form: a name of `pixelwise.data.convert.formats.FORMATS`, such as "voc".
+        form: a name of `pixelwise.data.convert.menu.FORMATS`, such as "voc".
         source: stays as it is.
         dataset: a new folder; after an interruption, the same one, to go on.
         classes: names, colours and source values of the classes where the source does not define them.

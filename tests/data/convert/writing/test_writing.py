@@ -13,7 +13,7 @@ from PIL import Image
 
 from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.convert.conversion import Conversion, Format, Item, Options
-from pixelwise.data.convert.formats import FORMATS
+from pixelwise.data.convert.menu import FORMATS
 from pixelwise.data.convert.writing import convert as writing
 from pixelwise.data.convert.writing.convert import convert
 from pixelwise.data.dataset.pairs import open_dataset

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.formats import FORMATS
+from pixelwise.data.convert.menu import FORMATS
 from pixelwise.data.convert.source import Source, open_source
 from pixelwise.data.convert.writing.copying import copied
 from pixelwise.data.convert.writing.journal import FOLDER, Done, Journal

@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any
 
 from pixelwise.data.convert.classes.names import Named, class_table, with_background
-from pixelwise.data.convert.coco_masks import DECODERS, Document, Reader
-from pixelwise.data.convert.coco_pixelmaps import read_pixelmaps
 from pixelwise.data.convert.conversion import Conversion, Item, Options
+from pixelwise.data.convert.formats.coco.masks import DECODERS, Document, Reader
+from pixelwise.data.convert.formats.coco.pixelmaps import read_pixelmaps
 from pixelwise.data.convert.matching.patterns import match
 from pixelwise.data.convert.matching.references import Lookup, images_of, short_names, split_of
 from pixelwise.data.convert.source import Source

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pixelwise.data.convert import polygons as module
-from pixelwise.data.convert.polygons import NoRegion, polygons, runs, segmentation
+from pixelwise.data.convert.formats import polygons as module
+from pixelwise.data.convert.formats.polygons import NoRegion, polygons, runs, segmentation
 from pixelwise.errors import MissingExtra
 
 masks = pytest.importorskip("pycocotools.mask")

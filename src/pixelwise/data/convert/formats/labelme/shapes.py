@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from pixelwise.data.convert.polygons import NoRegion
+from pixelwise.data.convert.formats.polygons import NoRegion
 from pixelwise.data.masks.decoding import decode
 from pixelwise.errors import DataError
 

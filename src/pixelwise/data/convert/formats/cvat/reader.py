@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pixelwise.data.convert.classes.mapping import class_ids_of, colors_of
 from pixelwise.data.convert.classes.names import Named, class_table
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.cvat_xml import read_xml, xml_files
+from pixelwise.data.convert.formats.cvat.xml import read_xml, xml_files
 from pixelwise.data.convert.matching.references import Lookup, images_of, split_of
 from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import decode

@@ -11,9 +11,9 @@ from PIL import Image
 
 from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.convert.conversion import Options
+from pixelwise.data.convert.formats.voc.classes import VOC_NAMES, voc_color
+from pixelwise.data.convert.formats.voc.reader import read
 from pixelwise.data.convert.source import open_source
-from pixelwise.data.convert.voc import read
-from pixelwise.data.convert.voc_classes import VOC_NAMES, voc_color
 from pixelwise.data.convert.writing.convert import convert
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.errors import DataError

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from pixelwise.data.convert.classes.names import Classes, Named, class_table, is_background, with_background
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.ground_truth_lines import FIRST_WRONG, LAST_WRONG, LabelledLine, MapEntry, lines_of
-from pixelwise.data.convert.ground_truth_masks import class_ids_of_mask, has_wrong_indices
+from pixelwise.data.convert.formats.ground_truth.lines import FIRST_WRONG, LAST_WRONG, LabelledLine, MapEntry, lines_of
+from pixelwise.data.convert.formats.ground_truth.masks import class_ids_of_mask, has_wrong_indices
 from pixelwise.data.convert.matching.references import Lookup, images_of, short_names, split_of
 from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from pixelwise.data.convert.classes.names import Classes, Named, class_table, is_background, with_background
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.labelme_shapes import LINE_WIDTH, drawn
+from pixelwise.data.convert.formats.labelme.shapes import LINE_WIDTH, drawn
+from pixelwise.data.convert.formats.polygons import NoRegion
 from pixelwise.data.convert.matching.references import Lookup, images_of, short_names, split_of
-from pixelwise.data.convert.polygons import NoRegion
 from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import image_shape
 from pixelwise.errors import DataError

@@ -13,9 +13,9 @@ from pathlib import PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from pixelwise.data.convert import ade20k_full
 from pixelwise.data.convert.classes.mapping import class_ids_of, values_of
 from pixelwise.data.convert.conversion import Conversion, Item, Options
+from pixelwise.data.convert.formats.ade20k import full as ade20k_full
 from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import decode
 from pixelwise.errors import DataError, SettingsError

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwise.data.convert.classes.names import Classes
+from pixelwise.data.convert.formats.polygons import NoRegion, Region, segmentation
 from pixelwise.data.convert.matching.references import Lookup
-from pixelwise.data.convert.polygons import NoRegion, Region, segmentation
 from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import decode
 from pixelwise.data.reading import MAX_PIXELS

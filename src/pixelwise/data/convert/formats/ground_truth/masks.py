@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from pixelwise.data.convert.classes.mapping import class_ids_of, values_of
 from pixelwise.data.convert.classes.names import Classes, is_background
-from pixelwise.data.convert.ground_truth_lines import Label
+from pixelwise.data.convert.formats.ground_truth.lines import Label
 from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import decode
 from pixelwise.data.masks.raw import color_number, numbered_color

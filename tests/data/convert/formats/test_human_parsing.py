@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixelwise.data.convert.parsing import CIHP, LIP
+from pixelwise.data.convert.formats.human_parsing import CIHP, LIP
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
 

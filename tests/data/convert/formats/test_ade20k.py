@@ -9,8 +9,8 @@ from PIL import Image
 from scipy.io import savemat
 
 from pixelwise.data.check.dataset import check_dataset
-from pixelwise.data.convert.ade20k import read
 from pixelwise.data.convert.conversion import Options
+from pixelwise.data.convert.formats.ade20k.benchmark import read
 from pixelwise.data.convert.source import open_source
 from pixelwise.data.convert.writing.convert import convert
 from pixelwise.data.dataset.pairs import open_dataset

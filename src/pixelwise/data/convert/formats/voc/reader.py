@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from pixelwise.data.convert.classes.mapping import class_ids_of
 from pixelwise.data.convert.conversion import Conversion, Item, Options
+from pixelwise.data.convert.formats.voc.classes import Meaning, classes
+from pixelwise.data.convert.formats.voc.lists import read_lists
 from pixelwise.data.convert.source import Source
-from pixelwise.data.convert.voc_classes import Meaning, classes
-from pixelwise.data.convert.voc_lists import read_lists
 from pixelwise.data.dataset.channels import IMAGE_SUFFIXES
 from pixelwise.data.masks.decoding import decode
 from pixelwise.data.masks.raw import PALETTES

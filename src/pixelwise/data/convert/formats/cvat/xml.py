@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from pixelwise.data.convert.classes.names import Classes, Named, class_table, with_background
 from pixelwise.data.convert.conversion import Conversion, Item, Options
+from pixelwise.data.convert.formats.polygons import NoRegion, Region, polygons, runs
 from pixelwise.data.convert.matching.references import Lookup, images_of, short_names, split_of
-from pixelwise.data.convert.polygons import NoRegion, Region, polygons, runs
 from pixelwise.data.convert.source import Source
 from pixelwise.data.reading import MAX_PIXELS
 from pixelwise.errors import DataError

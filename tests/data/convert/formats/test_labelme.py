@@ -11,7 +11,7 @@ from PIL import Image
 
 from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.convert.conversion import Options
-from pixelwise.data.convert.labelme import read
+from pixelwise.data.convert.formats.labelme.reader import read
 from pixelwise.data.convert.source import open_source
 from pixelwise.data.convert.writing.convert import convert
 from pixelwise.data.dataset.pairs import open_dataset
