@@ -25,8 +25,8 @@ from pixelwise.exporting.graph import RegionPooling, deployed_graph, use_region_
 from pixelwise.exporting.parity import Parity, Trial
 from pixelwise.labels import LabelTable
 from pixelwise.menus import HEADS
-from pixelwise.models.depthwise import DepthwiseConv2d
-from pixelwise.models.dilation import DilatedConv2d
+from pixelwise.models.cpu.depthwise import DepthwiseConv2d
+from pixelwise.models.cpu.dilated import DilatedConv2d
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.settings import Settings
 

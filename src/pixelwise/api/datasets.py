@@ -65,7 +65,7 @@ def fact_sheet(report: CheckReport, settings: Settings | None = None, *, split: 
 
     `pixelwise check` prints that of the training images above its report.
     """
-    from pixelwise.models.describe import reach  # needs PyTorch; a check alone starts faster without it
+    from pixelwise.models.description.describe import reach  # needs PyTorch; a check alone starts faster without it
 
     seen = reach((settings or Settings()).changed(num_classes=report.labels.num_classes, class_weights="none"))
     branches = tuple(

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from pixelwise.menus import HEADS
 from pixelwise.models.backbones import Backbone, build_backbone
-from pixelwise.models.depthwise import use_fast_depthwise
-from pixelwise.models.dilation import use_fast_dilation
+from pixelwise.models.cpu.depthwise import use_fast_depthwise
+from pixelwise.models.cpu.dilated import use_fast_dilation
 from pixelwise.models.heads import FCNHead
 from pixelwise.settings import Settings
 

@@ -165,7 +165,7 @@ def estimate(job: CostedJob, instance: Instance, table: InstanceTable, *, speed:
 @functools.lru_cache(maxsize=16)
 def work_of(settings: Settings) -> Work:
     """What the network of `settings` costs for one crop. Raises SettingsError as `describe` of the models does."""
-    from pixelwise.models.describe import describe
+    from pixelwise.models.description.describe import describe
 
     network = describe(settings, settings.num_classes or 2)
     forward = sum(row.flops for row in network.rows)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from pixelwise.models.activations import Kept
-from pixelwise.models.trace import Operation
+from pixelwise.models.description.activations import Kept
+from pixelwise.models.description.trace import Operation
 
 Key = tuple[str, str]  # part and name of a row
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from pixelwise.models.trace import View, trace
+from pixelwise.models.description.trace import View, trace
 
 
 def last(network, *, side=64, channels=3):

@@ -10,8 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pixelwise.errors import SettingsError
 from pixelwise.menus import HEADS
-from pixelwise.models.activations import Kept, kept
-from pixelwise.models.describe import describe, reach
+from pixelwise.models.description.activations import Kept, kept
+from pixelwise.models.description.describe import describe, reach
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.settings import Settings
 

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import torch
 
 from pixelwise.errors import SettingsError
-from pixelwise.models.activations import Kept, kept
-from pixelwise.models.description import Description, span_words
+from pixelwise.models.description.activations import Kept, kept
+from pixelwise.models.description.rows import rows_of
+from pixelwise.models.description.text import Description, span_words
+from pixelwise.models.description.trace import trace
 from pixelwise.models.segmenter import Segmenter, build_segmenter
-from pixelwise.models.stages import rows_of
-from pixelwise.models.trace import trace
 from pixelwise.phrases import first_line
 from pixelwise.settings import Settings
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from pixelwise.models.trace import running
+from pixelwise.models.description.trace import running
 
 
 class Kept(NamedTuple):

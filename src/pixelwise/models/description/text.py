@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelwise.menus import HEADS
-from pixelwise.models.activations import Kept
-from pixelwise.models.stages import Row
+from pixelwise.models.description.activations import Kept
+from pixelwise.models.description.rows import Row
 
 _COLUMNS = ("part", "name", "output (C x H x W)", "stride", "dilation", "sees (px)", "parameters", "FLOPs", "kept")
 

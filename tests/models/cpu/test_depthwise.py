@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pixelwise.models.depthwise import DepthwiseConv2d, use_fast_depthwise
+from pixelwise.models.cpu.depthwise import DepthwiseConv2d, use_fast_depthwise
 
 
 def fast(**options):

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pixelwise.models import dilation
-from pixelwise.models.dilation import DilatedConv2d, use_fast_dilation
+from pixelwise.models.cpu import dilated as dilation
+from pixelwise.models.cpu.dilated import DilatedConv2d, use_fast_dilation
 
 
 def gradients(convolve, image, weight):
