@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from pixelwise.labels import LabelTable
+from pixelwise.report.charts.lines import Line, line_chart
 from pixelwise.report.confusion_section import confusion_section
 from pixelwise.report.content import ReportContent
 from pixelwise.report.data_sections import balance_section
-from pixelwise.report.line_chart import Line, line_chart
 from pixelwise.report.numbers import duration
 from pixelwise.report.run_page import run_page, write_report
 from pixelwise.report.score_sections import definitions_section, score_bars

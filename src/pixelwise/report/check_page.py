@@ -16,7 +16,7 @@ from pixelwise.outputs import write_text
 from pixelwise.phrases import and_more, counted
 from pixelwise.report.drawing import UNKNOWN_COLORS, Drawing, File, drawings
 from pixelwise.report.facts import class_name, facts_sections
-from pixelwise.report.page import (
+from pixelwise.report.html import (
     Html,
     Section,
     figure,

@@ -12,7 +12,7 @@ from pixelwise.labels import LabelTable
 from pixelwise.phrases import percent, shortened, thousands
 from pixelwise.report.confusions import Counts, confused_pairs, occurring, off_diagonal, row_shares
 from pixelwise.report.facts import class_name
-from pixelwise.report.page import Html, Section, html, joined, picture, swatch, table
+from pixelwise.report.html import Html, Section, html, joined, picture, swatch, table
 
 MOST_CLASSES = 25
 """Of more classes than these the heat maps show the most confused ones, and a picture shows all."""

@@ -10,11 +10,11 @@ from pixelwise.data.facts.advice import IMBALANCE_LIMIT
 from pixelwise.inference.render import mask_image
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.phrases import counted, length, percent
-from pixelwise.report.charts import bars, pie
+from pixelwise.report.charts.bars import bars, pie
 from pixelwise.report.content import Panel
 from pixelwise.report.facts import class_name
+from pixelwise.report.html import Html, Section, figure, folded, html, joined, picture, table
 from pixelwise.report.numbers import number
-from pixelwise.report.page import Html, Section, figure, folded, html, joined, picture, table
 from pixelwise.report.panel_pictures import shrunk
 from pixelwise.report.shares import Share, largest
 

@@ -14,8 +14,8 @@ from pixelwise.inference.render import WRONG, error_map, mask_image
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.phrases import percent
 from pixelwise.report.content import Panel
+from pixelwise.report.html import Html, figure, html, joined, picture
 from pixelwise.report.numbers import number, score_text
-from pixelwise.report.page import Html, figure, html, joined, picture
 from pixelwise.report.panels import nearest
 from pixelwise.scoring.difference import absolute_difference
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import percent
+from pixelwise.report.charts.lines import Line, line_chart
 from pixelwise.report.facts import class_name
-from pixelwise.report.line_chart import Line, line_chart
+from pixelwise.report.html import Html, Section, folded, html, joined, table
 from pixelwise.report.numbers import number, score_text
-from pixelwise.report.page import Html, Section, folded, html, joined, table
 
 Row = Mapping[str, Any]
 

@@ -10,9 +10,9 @@ from pixelwise.report.content import ReportContent
 from pixelwise.report.data_sections import balance_section, facts_section, format_section
 from pixelwise.report.diagnosis import Diagnosis, diagnose
 from pixelwise.report.failure_sections import failures_section, images_section, listed_images, masks_section
+from pixelwise.report.html import Html, Section, html, joined, page, static
 from pixelwise.report.learning_section import learning_section
 from pixelwise.report.numbers import interval_of, interval_text, number, score_text
-from pixelwise.report.page import Html, Section, html, joined, page, static
 from pixelwise.report.quality_sections import quality_sections
 from pixelwise.report.run_sections import provenance_section, settings_section
 from pixelwise.report.score_sections import classes_section, definitions_section, headline_section

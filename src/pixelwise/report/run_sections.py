@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from pixelwise.report.html import Html, Section, folded, joined, table
 from pixelwise.report.numbers import duration, number
-from pixelwise.report.page import Html, Section, folded, joined, table
 
 Row = Mapping[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 from pixelwise.labels import LabelTable, hex_color
 from pixelwise.phrases import shortened
 from pixelwise.report.facts import class_name
+from pixelwise.report.html import Html, Section, folded, html, joined, prose, table
 from pixelwise.report.numbers import interval_of, interval_text, number, score_text
-from pixelwise.report.page import Html, Section, folded, html, joined, prose, table
 from pixelwise.scoring.definitions import DEFINITIONS
 
 HEADLINES = {

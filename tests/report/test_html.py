@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.report.page import (
+from pixelwise.report.html import (
     Html,
     Section,
     figure,

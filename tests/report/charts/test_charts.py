@@ -2,7 +2,7 @@ import itertools
 import math
 import re
 
-from pixelwise.report.charts import bars, pie
+from pixelwise.report.charts.bars import bars, pie
 from pixelwise.report.shares import Share
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)

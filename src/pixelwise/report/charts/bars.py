@@ -6,7 +6,7 @@ from html import escape
 
 from pixelwise.labels import Color, hex_color
 from pixelwise.phrases import percent, shortened
-from pixelwise.report.page import Html, swatch
+from pixelwise.report.html import Html, swatch
 from pixelwise.report.shares import Share, gathered
 
 _ROW, _BAR = 40, 12  # px

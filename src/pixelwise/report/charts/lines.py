@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NamedTuple
 
-from pixelwise.report.page import Html
+from pixelwise.report.html import Html
 
 Range = tuple[float, float]
 
