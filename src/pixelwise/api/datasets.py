@@ -17,7 +17,7 @@ from pixelwise.data.repair.dataset import RepairReport
 from pixelwise.data.repair.dataset import repair as repair_dataset
 from pixelwise.labels import LabelTable
 from pixelwise.outputs import made_folder
-from pixelwise.report.check_page import write_check
+from pixelwise.report.check.page import write_check
 from pixelwise.settings import Settings
 
 Progress = Callable[[int, int], None]

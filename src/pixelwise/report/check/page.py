@@ -14,7 +14,7 @@ from pixelwise.data.findings import CODES, Finding
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.outputs import write_text
 from pixelwise.phrases import and_more, counted
-from pixelwise.report.drawing import UNKNOWN_COLORS, Drawing, File, drawings
+from pixelwise.report.check.drawing import UNKNOWN_COLORS, Drawing, File, drawings
 from pixelwise.report.facts import class_name, facts_sections
 from pixelwise.report.html import (
     Html,

@@ -11,8 +11,8 @@ from pixelwise.data.facts.statistics import ClassBalance, ImageSizes, PixelStati
 from pixelwise.data.findings import CODES, Finding
 from pixelwise.errors import SettingsError
 from pixelwise.labels import LabelTable
-from pixelwise.report import check_page as module
-from pixelwise.report.check_page import DRAWN_PER_CODE, LISTED_PER_CODE, write_check_page
+from pixelwise.report.check import page as module
+from pixelwise.report.check.page import DRAWN_PER_CODE, LISTED_PER_CODE, write_check_page
 
 LABELS = LabelTable.named(["ground", "square"])
 

@@ -5,8 +5,8 @@ from PIL import Image
 from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.findings import Finding
 from pixelwise.labels import LabelTable
-from pixelwise.report import drawing
-from pixelwise.report.drawing import UNKNOWN_COLORS, File, drawings
+from pixelwise.report.check import drawing
+from pixelwise.report.check.drawing import UNKNOWN_COLORS, File, drawings
 
 LABELS = LabelTable.named(["ground", "square"], {0: (10, 20, 30), 1: (200, 100, 0)})
 RED = (214, 0, 0)
