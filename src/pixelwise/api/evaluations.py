@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pixelwise.runtime as machine
 from pixelwise.api.arguments import PathLike, path_of, paths_of
-from pixelwise.api.reporting import Report, read_history, write_report_of
 from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.batches import EvaluationBatches
 from pixelwise.data.check.dataset import CheckReport, check_dataset
@@ -16,7 +15,8 @@ from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import LabelTable
 from pixelwise.outputs import made_folder
-from pixelwise.report.content import ReportContent
+from pixelwise.report.run.content import ReportContent
+from pixelwise.report.run.gather import Report, read_history, write_report_of
 from pixelwise.scoring.examination import Examination, write_examination
 from pixelwise.scoring.examine import examine
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import counted, percent
-from pixelwise.report.failures import LISTED, Comparison, comparisons, doubtful, largest_effect
 from pixelwise.report.html import Html, Section, filter_box, html, joined, table
 from pixelwise.report.numbers import number, score_text
+from pixelwise.report.run.failure_findings import LISTED, Comparison, comparisons, doubtful, largest_effect
 
 Row = Mapping[str, Any]
 

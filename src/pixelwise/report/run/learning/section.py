@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pixelwise.report.charts.lines import Line, Range, line_chart
-from pixelwise.report.diagnosis import Diagnosis
 from pixelwise.report.html import Html, Section, folded, html, joined, prose, table
 from pixelwise.report.numbers import duration, number, score_text
+from pixelwise.report.run.learning.diagnosis import Diagnosis
 
 _CHARTS: tuple[tuple[str, str, Range | None], ...] = (
     ("loss", "Loss", None),

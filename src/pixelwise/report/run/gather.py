@@ -14,9 +14,9 @@ from pixelwise.bundle import Bundle
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.reading import read_pair
 from pixelwise.inference.predictor import Predictor
-from pixelwise.report.content import Panel, ReportContent
-from pixelwise.report.panels import choose, make_panel
-from pixelwise.report.run_page import write_report
+from pixelwise.report.run.content import Panel, ReportContent
+from pixelwise.report.run.page import write_report
+from pixelwise.report.run.viewer.panels import choose, make_panel
 from pixelwise.scoring.examination import Examination, image_rows
 
 

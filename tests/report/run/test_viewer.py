@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from pixelwise.labels import LabelTable
-from pixelwise.report.content import Panel
-from pixelwise.report.panel_pictures import draw_panels
-from pixelwise.report.viewer import grouped, iou_texts, picture_sections, script_data
+from pixelwise.report.run.content import Panel
+from pixelwise.report.run.viewer.panel_pictures import draw_panels
+from pixelwise.report.run.viewer.viewer import grouped, iou_texts, picture_sections, script_data
 from tests.report.drawn_report import many_classes
 
 LABELS = LabelTable.named(["sky", "road"])

@@ -6,7 +6,7 @@ import pytest
 
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
-from pixelwise.report.content import Panel, ReportContent
+from pixelwise.report.run.content import Panel, ReportContent
 from tests.report.drawn_report import blank_image
 
 LABELS = LabelTable.named(["sky", "road"])

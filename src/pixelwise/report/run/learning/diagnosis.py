@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pixelwise.report.curve import Curve, epoch_of, is_number
+from pixelwise.report.run.learning.curve import Curve, epoch_of, is_number
 
 Verdict = Literal["healthy", "overfitting", "underfitting", "diverging", "still improving", "too short to say"]
 

@@ -6,12 +6,12 @@ import pytest
 
 from pixelwise.labels import LabelTable
 from pixelwise.report.charts.lines import Line, line_chart
-from pixelwise.report.confusion_section import confusion_section
-from pixelwise.report.content import ReportContent
-from pixelwise.report.data_sections import balance_section
 from pixelwise.report.numbers import duration
-from pixelwise.report.run_page import run_page, write_report
-from pixelwise.report.score_sections import definitions_section, score_bars
+from pixelwise.report.run.confusion import confusion_section
+from pixelwise.report.run.content import ReportContent
+from pixelwise.report.run.data import balance_section
+from pixelwise.report.run.page import run_page, write_report
+from pixelwise.report.run.scores import definitions_section, score_bars
 from tests.report.drawn_report import HISTORY, drawn_content, drawn_facts, many_classes
 
 LABELS = LabelTable.named(["sky", "road"])

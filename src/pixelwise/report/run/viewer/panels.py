@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.report.content import Panel
+from pixelwise.report.run.content import Panel
 from pixelwise.scoring.examination import ImageFacts
 
 EACH = 8

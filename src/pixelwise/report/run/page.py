@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pixelwise.outputs import write_text
-from pixelwise.report.confusion_section import confusion_section
-from pixelwise.report.content import ReportContent
-from pixelwise.report.data_sections import balance_section, facts_section, format_section
-from pixelwise.report.diagnosis import Diagnosis, diagnose
-from pixelwise.report.failure_sections import failures_section, images_section, listed_images, masks_section
 from pixelwise.report.html import Html, Section, html, joined, page, static
-from pixelwise.report.learning_section import learning_section
 from pixelwise.report.numbers import interval_of, interval_text, number, score_text
-from pixelwise.report.quality_sections import quality_sections
-from pixelwise.report.run_sections import provenance_section, settings_section
-from pixelwise.report.score_sections import classes_section, definitions_section, headline_section
-from pixelwise.report.viewer import iou_texts, picture_sections, script_data
+from pixelwise.report.run.confusion import confusion_section
+from pixelwise.report.run.content import ReportContent
+from pixelwise.report.run.data import balance_section, facts_section, format_section
+from pixelwise.report.run.failures import failures_section, images_section, listed_images, masks_section
+from pixelwise.report.run.learning.diagnosis import Diagnosis, diagnose
+from pixelwise.report.run.learning.section import learning_section
+from pixelwise.report.run.provenance import provenance_section, settings_section
+from pixelwise.report.run.quality import quality_sections
+from pixelwise.report.run.scores import classes_section, definitions_section, headline_section
+from pixelwise.report.run.viewer.viewer import iou_texts, picture_sections, script_data
 
 PAGE_FILE = "index.html"
 

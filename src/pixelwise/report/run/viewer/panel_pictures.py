@@ -13,10 +13,10 @@ from PIL import Image
 from pixelwise.inference.render import WRONG, error_map, mask_image
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.phrases import percent
-from pixelwise.report.content import Panel
 from pixelwise.report.html import Html, figure, html, joined, picture
 from pixelwise.report.numbers import number, score_text
-from pixelwise.report.panels import nearest
+from pixelwise.report.run.content import Panel
+from pixelwise.report.run.viewer.panels import nearest
 from pixelwise.scoring.difference import absolute_difference
 
 PICTURE_BYTES = 6_500_000

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pixelwise.report.diagnosis import diagnose
+from pixelwise.report.run.learning.diagnosis import diagnose
 from pixelwise.settings import FIELDS
 
 

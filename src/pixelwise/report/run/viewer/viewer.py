@@ -8,11 +8,11 @@ from typing import Any
 
 from pixelwise.inference.render import WRONG
 from pixelwise.labels import LabelTable
-from pixelwise.report.content import Panel
 from pixelwise.report.html import Html, Section, folded, joined, static, swatch
 from pixelwise.report.numbers import number
-from pixelwise.report.panel_pictures import DrawnPanel, draw_panels
-from pixelwise.report.panels import choose_by
+from pixelwise.report.run.content import Panel
+from pixelwise.report.run.viewer.panel_pictures import DrawnPanel, draw_panels
+from pixelwise.report.run.viewer.panels import choose_by
 
 _GROUPS = {
     "worst": "The worst images, by mean IoU",

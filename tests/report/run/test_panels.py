@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.report.panels import choose, make_panel
+from pixelwise.report.run.viewer.panels import choose, make_panel
 from tests.report.drawn_report import blank_image
 
 

@@ -4,8 +4,8 @@ import math
 import pytest
 
 from pixelwise.labels import LabelTable
-from pixelwise.report.failure_sections import doubtful_csv, images_section, masks_section
-from pixelwise.report.failures import comparisons, doubtful, largest_effect
+from pixelwise.report.run.failure_findings import comparisons, doubtful, largest_effect
+from pixelwise.report.run.failures import doubtful_csv, images_section, masks_section
 
 LABELS = LabelTable.named(["sky", "road"])
 

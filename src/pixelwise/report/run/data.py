@@ -11,11 +11,11 @@ from pixelwise.inference.render import mask_image
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.phrases import counted, length, percent
 from pixelwise.report.charts.bars import bars, pie
-from pixelwise.report.content import Panel
 from pixelwise.report.facts import class_name
 from pixelwise.report.html import Html, Section, figure, folded, html, joined, picture, table
 from pixelwise.report.numbers import number
-from pixelwise.report.panel_pictures import shrunk
+from pixelwise.report.run.content import Panel
+from pixelwise.report.run.viewer.panel_pictures import shrunk
 from pixelwise.report.shares import Share, largest
 
 Row = Mapping[str, Any]
