@@ -80,7 +80,7 @@ def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
     Raises:
         DataError: nothing was reported there yet.
     """
-    from pixelwise.report import run_page
+    from pixelwise.report.run import page
 
     folder = Path(run) / "report" if (Path(run) / "report").is_dir() else Path(run)
     content = ReportContent.load(folder)
@@ -90,7 +90,7 @@ def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
         from pixelwise.report.figures import write_figures
 
         write_figures(content, Path(figures))
-    return run_page.write_report(content, folder)
+    return page.write_report(content, folder)
 
 
 def _examined(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[[int], None] | None) -> Examination:

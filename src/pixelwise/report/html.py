@@ -2,7 +2,7 @@
 
 A page opens from disk without any network request (its Content-Security-Policy forbids them), reads on a phone, in
 the dark, by keyboard and on paper, and needs no script for its content. Severities are told by words too; their
-colours, in page.css, have a contrast of at least 4.5 to the paper in both schemes.
+colours, in html.css, have a contrast of at least 4.5 to the paper in both schemes.
 """
 
 import base64
@@ -67,15 +67,15 @@ def page(title: str, sections: Sequence[Section], *, lead: object = "", style: s
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n{_POLICY}\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n<meta name="generator" content="Pixelwise">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{static('page.css')}{style}</style>\n</head>\n<body>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{static('html.css')}{style}</style>\n</head>\n<body>\n"
         f"<header><h1>{escape(title)}</h1>\n{html(lead)}\n{contents}</header>\n"
-        f"<main>\n{body}\n</main>\n<script>\n{static('page.js')}{script}</script>\n</body>\n</html>\n"
+        f"<main>\n{body}\n</main>\n<script>\n{static('html.js')}{script}</script>\n</body>\n</html>\n"
     )
 
 
 @cache
 def static(name: str) -> str:
-    """The text of a style sheet or a script that lies in this folder."""
+    """The text of a style sheet, a script or markup, by its path from this folder."""
     return (files("pixelwise.report") / name).read_text(encoding="utf-8")
 
 

@@ -17,7 +17,7 @@ from pixelwise.report.html import Html, Section, html, joined, picture, swatch, 
 MOST_CLASSES = 25
 """Of more classes than these the heat maps show the most confused ones, and a picture shows all."""
 
-_STEPS = 9  # shades, as report.css has them
+_STEPS = 9  # shades, as page.css has them
 _PICTURE_SIDE = 512
 
 

@@ -57,8 +57,8 @@ def run_page(content: ReportContent) -> Html:
         sections.insert(1 if content.scores else 0, learning_section(content.history, diagnosis))
     data["iou"] = iou_texts([row for row in listed_images(content.images) if "iou" in row])
     body = joined([_lead(content, diagnosis), script_data(data)])
-    script = static("viewer.js") + static("tables.js")
-    return page(content.title, sections, lead=body, style=static("report.css"), script=script)
+    script = static("run/viewer/viewer.js") + static("run/tables.js")
+    return page(content.title, sections, lead=body, style=static("run/page.css"), script=script)
 
 
 def _score_sections(content: ReportContent) -> Sequence[Section]:

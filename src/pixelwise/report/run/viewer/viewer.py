@@ -114,5 +114,5 @@ def _viewer(panels: Sequence[Panel], groups: Mapping[str, Sequence[int]], labels
         for i, (name, color) in enumerate(zip(labels.names, labels.colors, strict=True))
     )
     # Joined without line ends, which would be spaces between the elements.
-    content = "".join(static("viewer.html").splitlines())
+    content = "".join(static("run/viewer/viewer.html").splitlines())
     return Html(content.format(options=options, layers=layers, classes=classes))

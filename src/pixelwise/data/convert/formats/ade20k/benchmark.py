@@ -1,4 +1,4 @@
-"""ADE20K: the scene parsing benchmark of 150 classes; the full release is told apart and read by ade20k_full.
+"""ADE20K: the scene parsing benchmark of 150 classes; the full release is told apart and read by `full`.
 
 Layout and ids: http://sceneparsing.csail.mit.edu (ADEChallengeData2016: 0 is other, 1 to 150 are the classes of
 objectInfo150.txt).
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pixelwise.data.convert.classes.mapping import class_ids_of, values_of
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.formats.ade20k import full as ade20k_full
+from pixelwise.data.convert.formats.ade20k.full import read_full
 from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import decode
 from pixelwise.errors import DataError, SettingsError
@@ -38,7 +38,7 @@ def read(source: Source, options: Options) -> Conversion:
         SettingsError: the table given does not fit the 150 ids.
     """
     if any(name.endswith("_seg.png") for name in source.names):
-        return ade20k_full.read_full(source, options)
+        return read_full(source, options)
     masks = [fit for fit in map(_MASK.fullmatch, source.names) if fit]
     if not masks:
         raise DataError(
