@@ -29,7 +29,7 @@ from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.runtime import start
 from pixelwise.sagemaker.gluon_names import our_name
-from pixelwise.sagemaker.hyperparameters import parse, to_settings
+from pixelwise.sagemaker.hyperparameters.parse import parse, to_settings
 from pixelwise.scoring.evaluate import evaluate
 from pixelwise.training.checkpoint import TrainingState
 from pixelwise.training.learner import Learner

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from test_job_metrics import PUBLISHED, definitions, found
 
-from pixelwise.sagemaker.hyperparameters import parse, to_settings
+from pixelwise.sagemaker.hyperparameters.parse import parse, to_settings
 from pixelwise.sagemaker.job_log import JobLog, start_log
 from pixelwise.sagemaker.metrics import Line
 

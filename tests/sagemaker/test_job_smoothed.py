@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.errors import DataError
-from pixelwise.sagemaker.hyperparameters import parse
+from pixelwise.sagemaker.hyperparameters.parse import parse
 from pixelwise.sagemaker.job_data import checked_data
 from tests.conftest import draw_pair
 

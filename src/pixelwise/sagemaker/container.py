@@ -16,14 +16,14 @@ from typing import NoReturn
 from pixelwise.errors import Interrupted, SettingsError
 from pixelwise.sagemaker.channels import Channel, collect, read_channels
 from pixelwise.sagemaker.failures import failure_of, report_failure
-from pixelwise.sagemaker.hyperparameters import Hyperparameters, default_configuration, parse
+from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters, default_configuration, parse
 from pixelwise.sagemaker.metrics import CHECKPOINTS_DISABLED, Line, configuration_lines, gpus_line
 from pixelwise.sagemaker.root import Resources, Root, read_hyperparameters, read_resources
 
 Say = Callable[[Line], None]
 
 _REPORT = "report.pickle"
-_DEFAULTS = "pixelwise/sagemaker/hyperparameter_table.py"
+_DEFAULTS = "pixelwise/sagemaker/hyperparameters/table.py"
 
 
 def train(folder: Path) -> int:

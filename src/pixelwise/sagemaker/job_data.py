@@ -15,7 +15,7 @@ from pixelwise.data.reading import read_mask
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.phrases import listed_lines
 from pixelwise.sagemaker.channels import Channel
-from pixelwise.sagemaker.hyperparameters import Hyperparameters
+from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters
 from pixelwise.sagemaker.metrics import Line, label_map_lines
 from pixelwise.sagemaker.root import read_json
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixelwise.sagemaker.hyperparameters import Hyperparameters, printed_learning_rate
+from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters, printed_learning_rate
 from pixelwise.sagemaker.metrics import (
     EpochMetrics,
     Line,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelwise.errors import SettingsError
-from pixelwise.sagemaker.hyperparameters import as_text, parse
+from pixelwise.sagemaker.hyperparameters.parse import as_text, parse
 from pixelwise.sagemaker.launch_inputs import Input, folder_uri
 from pixelwise.sagemaker.metrics import metric_definitions
 

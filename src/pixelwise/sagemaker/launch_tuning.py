@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from pixelwise.errors import SettingsError
-from pixelwise.sagemaker.hyperparameter_table import PUBLISHED
-from pixelwise.sagemaker.hyperparameters import parse
+from pixelwise.sagemaker.hyperparameters.parse import parse
+from pixelwise.sagemaker.hyperparameters.table import PUBLISHED
 from pixelwise.sagemaker.launch_job import LaunchedJob, require_name, require_positive, shared_request
 from pixelwise.values import unknown_name
 

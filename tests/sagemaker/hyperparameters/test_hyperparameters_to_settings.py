@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from pixelwise.sagemaker.hyperparameters import Hyperparameters, parse, printed_learning_rate, to_settings
+from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters, parse, printed_learning_rate, to_settings
 from pixelwise.settings import Settings
 
 

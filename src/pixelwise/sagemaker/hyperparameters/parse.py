@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pixelwise.sagemaker.hyperparameter_names import EXTENSIONS, refuse_unknown, require, texts_by_name
-from pixelwise.sagemaker.hyperparameter_table import OURS, PRIVATE, PUBLISHED, RULES, Hyperparameter, decoded
+from pixelwise.sagemaker.hyperparameters.names import EXTENSIONS, refuse_unknown, require, texts_by_name
+from pixelwise.sagemaker.hyperparameters.table import OURS, PRIVATE, PUBLISHED, RULES, Hyperparameter, decoded
 from pixelwise.settings import FIELDS, KINDS, Settings
 from pixelwise.values import checked
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pixelwise.errors import SettingsError
-from pixelwise.sagemaker.hyperparameter_names import EXTENSIONS
-from pixelwise.sagemaker.hyperparameters import (
+from pixelwise.sagemaker.hyperparameters.names import EXTENSIONS
+from pixelwise.sagemaker.hyperparameters.parse import (
     Hyperparameters,
     default_configuration,
     parse,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from pixelwise.errors import SettingsError
-from pixelwise.sagemaker.hyperparameter_table import PRIVATE, RULES, nearest, unquoted
+from pixelwise.sagemaker.hyperparameters.table import PRIVATE, RULES, nearest, unquoted
 
 NAME_ALIASES = {"batch_size": "mini_batch_size", "lr": "learning_rate", "sync_bn": "syncbn"}
 
