@@ -9,7 +9,7 @@ from PIL import Image
 
 from pixelwise.data.reading import read_sample
 from pixelwise.errors import DataError, SettingsError
-from pixelwise.sagemaker.channels import Channel
+from pixelwise.sagemaker.channels.channels import Channel
 from pixelwise.sagemaker.hyperparameters.parse import parse
 from pixelwise.sagemaker.job_data import checked_data, label_maps, said_label_maps
 from tests.conftest import draw_pair

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import NoReturn
 
 from pixelwise.errors import Interrupted, SettingsError
-from pixelwise.sagemaker.channels import Channel, collect, read_channels
+from pixelwise.sagemaker.channels.channels import Channel, collect, read_channels
 from pixelwise.sagemaker.failures import failure_of, report_failure
 from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters, default_configuration, parse
 from pixelwise.sagemaker.metrics import CHECKPOINTS_DISABLED, Line, configuration_lines, gpus_line

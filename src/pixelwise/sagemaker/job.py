@@ -15,7 +15,7 @@ from pixelwise.data.check.dataset import CheckReport
 from pixelwise.errors import DataError, ModelError, SettingsError, WeightsUnavailable
 from pixelwise.outputs import made_folder, whole, write_text
 from pixelwise.runtime import rank_here
-from pixelwise.sagemaker.channels import Channel
+from pixelwise.sagemaker.channels.channels import Channel
 from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters, sample_count_warning, to_settings
 from pixelwise.sagemaker.job_log import JobLog
 from pixelwise.sagemaker.metrics import NO_TEST_DATA, Line, final_record, schedule_line, serializing_line

@@ -14,7 +14,7 @@ from pixelwise.data.findings import CODES, FileFault, Finding
 from pixelwise.data.reading import read_mask
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.phrases import listed_lines
-from pixelwise.sagemaker.channels import Channel
+from pixelwise.sagemaker.channels.channels import Channel
 from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters
 from pixelwise.sagemaker.metrics import Line, label_map_lines
 from pixelwise.sagemaker.root import read_json

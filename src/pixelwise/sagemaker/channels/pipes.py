@@ -17,8 +17,8 @@ from PIL import Image
 from pixelwise.data.dataset.listing import FORMATS
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.outputs import made_folder
+from pixelwise.sagemaker.channels.recordio import read_records
 from pixelwise.sagemaker.metrics import Line
-from pixelwise.sagemaker.recordio import read_records
 
 PIPE_WAIT = 300.0
 """Seconds to wait for a FIFO; the platform makes it before or soon after the container starts."""

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pixelwise.api.datasets import check
 from pixelwise.errors import DataError, SettingsError
-from pixelwise.sagemaker.channels import Channel, collect, read_channels
+from pixelwise.sagemaker.channels.channels import Channel, collect, read_channels
 
 FOUR = ("train", "train_annotation", "validation", "validation_annotation")
 

@@ -9,8 +9,8 @@ import tracemalloc
 import pytest
 
 from pixelwise.errors import DataError
-from pixelwise.sagemaker import recordio
-from pixelwise.sagemaker.recordio import read_records
+from pixelwise.sagemaker.channels import recordio
+from pixelwise.sagemaker.channels.recordio import read_records
 
 MAGIC = bytes.fromhex("0a23d7ce")  # 0xced7230a, little-endian
 

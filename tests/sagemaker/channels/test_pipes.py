@@ -15,9 +15,9 @@ from PIL import Image
 
 from pixelwise.api.datasets import check
 from pixelwise.errors import DataError, SettingsError
-from pixelwise.sagemaker import pipes
-from pixelwise.sagemaker.channels import Channel, collect
-from pixelwise.sagemaker.pipes import Spool
+from pixelwise.sagemaker.channels import pipes
+from pixelwise.sagemaker.channels.channels import Channel, collect
+from pixelwise.sagemaker.channels.pipes import Spool
 
 
 def encoded(array, form, mode=None):
