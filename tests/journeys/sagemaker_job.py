@@ -11,7 +11,7 @@ import sys
 from unittest import mock
 from urllib.parse import urlsplit
 
-from pixelwise.sagemaker.container_commands import main
+from pixelwise.sagemaker.container.commands import main
 from tests.conftest import REAL_DATA, draw_pair
 
 CHANNELS = ("train", "train_annotation", "validation", "validation_annotation")

@@ -1,5 +1,5 @@
-from .container import serve as serve
-from .container import train as train
+from .container.container import serve as serve
+from .container.container import train as train
 from .cost import CostedJob as CostedJob
 from .cost_estimates import estimates as estimates
 from .gluon import import_model as import_model
@@ -19,4 +19,4 @@ from .launch_serving import transform_requests as transform_requests
 from .launch_tuning import Between as Between
 from .launch_tuning import OneOf as OneOf
 from .launch_tuning import tuning_request as tuning_request
-from .metrics import metric_definitions as metric_definitions
+from .log_lines import metric_definitions as metric_definitions

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.labels import LabelTable
-from pixelwise.sagemaker.container_commands import add_serve, add_train
+from pixelwise.sagemaker.container.commands import add_serve, add_train
 from pixelwise.sagemaker.cost_commands import add_cost
 from pixelwise.sagemaker.launch_commands import add_launch
 

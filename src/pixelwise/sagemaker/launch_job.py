@@ -8,7 +8,7 @@ from typing import Any
 from pixelwise.errors import SettingsError
 from pixelwise.sagemaker.hyperparameters.parse import as_text, parse
 from pixelwise.sagemaker.launch_inputs import Input, folder_uri
-from pixelwise.sagemaker.metrics import metric_definitions
+from pixelwise.sagemaker.log_lines import metric_definitions
 
 CHECKPOINTS = "/opt/ml/checkpoints"
 NAME_CHARACTERS = 63

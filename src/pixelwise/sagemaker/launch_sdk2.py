@@ -6,7 +6,7 @@ from pixelwise.errors import SettingsError
 from pixelwise.sagemaker.launch_calls import Call, made, source
 from pixelwise.sagemaker.launch_inputs import Input, folder_uri
 from pixelwise.sagemaker.launch_job import CHECKPOINTS, LaunchedJob
-from pixelwise.sagemaker.metrics import metric_definitions
+from pixelwise.sagemaker.log_lines import metric_definitions
 
 
 def estimator_arguments(job: LaunchedJob) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pixelwise.data.dataset.channels import CHANNELS, IMAGE_SUFFIXES, SPLITS
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.phrases import listed
 from pixelwise.sagemaker.channels.pipes import Spool
-from pixelwise.sagemaker.metrics import Line
+from pixelwise.sagemaker.log_lines import Line
 from pixelwise.values import unknown_name
 
 KNOWN_CHANNELS = (*CHANNELS, "label_map", "model")

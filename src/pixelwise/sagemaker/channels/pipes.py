@@ -18,7 +18,7 @@ from pixelwise.data.dataset.listing import FORMATS
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.outputs import made_folder
 from pixelwise.sagemaker.channels.recordio import read_records
-from pixelwise.sagemaker.metrics import Line
+from pixelwise.sagemaker.log_lines import Line
 
 PIPE_WAIT = 300.0
 """Seconds to wait for a FIFO; the platform makes it before or soon after the container starts."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters, printed_learning_rate
-from pixelwise.sagemaker.metrics import (
+from pixelwise.sagemaker.log_lines import (
     EpochMetrics,
     Line,
     epoch_record,

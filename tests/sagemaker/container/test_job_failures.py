@@ -15,7 +15,7 @@ from pixelwise.errors import (
     TrainingError,
     Unwritable,
 )
-from pixelwise.sagemaker.failures import failure_of, report_failure
+from pixelwise.sagemaker.container.failures import failure_of, report_failure
 
 # Word for word as the AWS container says it.
 OUT_OF_MEMORY = (

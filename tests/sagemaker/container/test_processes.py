@@ -12,7 +12,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 from pixelwise.errors import Interrupted, TrainingError
-from pixelwise.sagemaker.processes import num_gpus, shared_memory_line, start_processes
+from pixelwise.sagemaker.container.processes import num_gpus, shared_memory_line, start_processes
 from pixelwise.sagemaker.root import Resources
 
 NETWORK = ("NCCL_SHM_DISABLE", "NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME", "TORCH_ELASTIC_SHUTDOWN_TIMEOUT")

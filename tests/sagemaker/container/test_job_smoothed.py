@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from pixelwise.errors import DataError
+from pixelwise.sagemaker.container.data import checked_data
 from pixelwise.sagemaker.hyperparameters.parse import parse
-from pixelwise.sagemaker.job_data import checked_data
 from tests.conftest import draw_pair
 
 CHANNELS = ("train", "train_annotation", "validation", "validation_annotation")

@@ -68,18 +68,18 @@ def _add_work(verbs: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from pixelwise.sagemaker.container import train
+    from pixelwise.sagemaker.container.container import train
 
     return train(Path(options.root))
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from pixelwise.sagemaker.container import serve
+    from pixelwise.sagemaker.container.container import serve
 
     return serve(Path(options.root))
 
 
 def _work(options: argparse.Namespace) -> int:
-    from pixelwise.sagemaker.container import work
+    from pixelwise.sagemaker.container.container import work
 
     return work(Path(options.root), Path(options.scratch), json.loads(options.folders), options.processes)

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import pytest
 
-from pixelwise.sagemaker.metrics import (
+from pixelwise.sagemaker.log_lines import (
     CHECKPOINTS_DISABLED,
     NO_TEST_DATA,
     EpochMetrics,

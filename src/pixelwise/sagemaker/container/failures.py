@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pixelwise.errors import Interrupted, OutOfMemory, PixelwiseError, Unwritable
 from pixelwise.phrases import shortened
-from pixelwise.sagemaker.metrics import Line
+from pixelwise.sagemaker.log_lines import Line
 
 ALGORITHM, CUSTOMER, PLATFORM = 1, 2, 3
 """Exit codes of the AWS container; the third also says, as everywhere in Pixelwise, that a signal came between."""

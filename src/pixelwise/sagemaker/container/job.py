@@ -16,10 +16,10 @@ from pixelwise.errors import DataError, ModelError, SettingsError, WeightsUnavai
 from pixelwise.outputs import made_folder, whole, write_text
 from pixelwise.runtime import rank_here
 from pixelwise.sagemaker.channels.channels import Channel
+from pixelwise.sagemaker.container.log import JobLog
+from pixelwise.sagemaker.container.models import packed_weights, read_model, weights_file
 from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters, sample_count_warning, to_settings
-from pixelwise.sagemaker.job_log import JobLog
-from pixelwise.sagemaker.metrics import NO_TEST_DATA, Line, final_record, schedule_line, serializing_line
-from pixelwise.sagemaker.models import packed_weights, read_model, weights_file
+from pixelwise.sagemaker.log_lines import NO_TEST_DATA, Line, final_record, schedule_line, serializing_line
 from pixelwise.sagemaker.root import Resources, Root
 from pixelwise.settings import Settings
 from pixelwise.training.run import TrainingResult

@@ -15,9 +15,9 @@ from typing import NoReturn
 
 from pixelwise.errors import Interrupted, SettingsError
 from pixelwise.sagemaker.channels.channels import Channel, collect, read_channels
-from pixelwise.sagemaker.failures import failure_of, report_failure
+from pixelwise.sagemaker.container.failures import failure_of, report_failure
 from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters, default_configuration, parse
-from pixelwise.sagemaker.metrics import CHECKPOINTS_DISABLED, Line, configuration_lines, gpus_line
+from pixelwise.sagemaker.log_lines import CHECKPOINTS_DISABLED, Line, configuration_lines, gpus_line
 from pixelwise.sagemaker.root import Resources, Root, read_hyperparameters, read_resources
 
 Say = Callable[[Line], None]
@@ -32,7 +32,7 @@ def train(folder: Path) -> int:
     0 done, 1 a fault of Pixelwise, 2 of the job (hyperparameters, data, memory), 3 of the platform or a stop. Why
     is in the log and in `output/failure`.
     """
-    from pixelwise.sagemaker.job_log import start_log
+    from pixelwise.sagemaker.container.log import start_log
 
     root, say = Root(folder), start_log()
     say(Line("Docker entrypoint called with argument(s): train", bare=True))
@@ -51,8 +51,8 @@ def train(folder: Path) -> int:
 def work(folder: Path, scratch: Path, folders: Mapping[str, str], processes: int) -> int:
     """One of a job's several processes; `folders` are those of the channels that `train` collected and checked."""
     from pixelwise.runtime import rank_here
-    from pixelwise.sagemaker.job import TrainingJob, train_job
-    from pixelwise.sagemaker.job_log import start_log
+    from pixelwise.sagemaker.container.job import TrainingJob, train_job
+    from pixelwise.sagemaker.container.log import start_log
 
     root, say = Root(folder), start_log()
     try:
@@ -78,15 +78,15 @@ def serve(folder: Path) -> int:
 
     The environment says port, largest payload and default reply. An artefact of the old image is imported first.
     """
-    from pixelwise.sagemaker.job_log import start_log
+    from pixelwise.sagemaker.container.log import start_log
 
     root, say = Root(folder), start_log()
     say(Line("Docker entrypoint called with argument(s): serve", bare=True))
     with tempfile.TemporaryDirectory(prefix="pixelwise-") as scratch:
         try:
             with _stoppable():
-                from pixelwise.sagemaker.environment import limits_of, port_of, reply_of
-                from pixelwise.sagemaker.models import located_model
+                from pixelwise.sagemaker.container.environment import limits_of, port_of, reply_of
+                from pixelwise.sagemaker.container.models import located_model
                 from pixelwise.serving import server
 
                 port, limits, reply = port_of(os.environ), limits_of(os.environ), reply_of(os.environ)
@@ -100,9 +100,9 @@ def serve(folder: Path) -> int:
 
 
 def _train(root: Root, scratch: Path, say: Say) -> int:
-    from pixelwise.sagemaker.job import TrainingJob, train_job
-    from pixelwise.sagemaker.job_data import checked_data, label_maps, said_label_maps
-    from pixelwise.sagemaker.processes import num_gpus, shared_memory_line, start_processes
+    from pixelwise.sagemaker.container.data import checked_data, label_maps, said_label_maps
+    from pixelwise.sagemaker.container.job import TrainingJob, train_job
+    from pixelwise.sagemaker.container.processes import num_gpus, shared_memory_line, start_processes
 
     root.failure.unlink(missing_ok=True)
     hyperparameters = _configured(root, say)

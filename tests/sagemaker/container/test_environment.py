@@ -3,8 +3,8 @@
 import pytest
 
 from pixelwise.errors import SettingsError
-from pixelwise.sagemaker import container
-from pixelwise.sagemaker.environment import limits_of, port_of, reply_of
+from pixelwise.sagemaker.container import container
+from pixelwise.sagemaker.container.environment import limits_of, port_of, reply_of
 from pixelwise.serving.limits import MEBIBYTE, Limits
 
 VARIABLES = {
@@ -18,7 +18,7 @@ VARIABLES = {
 def served(monkeypatch):
     """What the server is started with, by a stand-in for it and for the model."""
     started = []
-    monkeypatch.setattr("pixelwise.sagemaker.models.located_model", lambda folder, scratch: folder)
+    monkeypatch.setattr("pixelwise.sagemaker.container.models.located_model", lambda folder, scratch: folder)
     monkeypatch.setattr(
         "pixelwise.serving.server.serve", lambda model, **options: started.append({"model": model, **options})
     )

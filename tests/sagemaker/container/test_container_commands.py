@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.sagemaker import container
-from pixelwise.sagemaker.container_commands import main
+from pixelwise.sagemaker.container import container
+from pixelwise.sagemaker.container.commands import main
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pixelwise.errors import DataError, SettingsError
 from pixelwise.phrases import listed_lines
 from pixelwise.sagemaker.channels.channels import Channel
 from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters
-from pixelwise.sagemaker.metrics import Line, label_map_lines
+from pixelwise.sagemaker.log_lines import Line, label_map_lines
 from pixelwise.sagemaker.root import read_json
 
 Say = Callable[[Line], None]

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 from test_job_metrics import PUBLISHED, definitions, found
 
+from pixelwise.sagemaker.container.log import JobLog, start_log
 from pixelwise.sagemaker.hyperparameters.parse import parse, to_settings
-from pixelwise.sagemaker.job_log import JobLog, start_log
-from pixelwise.sagemaker.metrics import Line
+from pixelwise.sagemaker.log_lines import Line
 
 TRAINED = {
     "epoch": 1,
@@ -67,7 +67,7 @@ class Job:
 @pytest.fixture
 def job(monkeypatch):
     clock = SimpleNamespace(now=1000.0, time=lambda: clock.now, monotonic=lambda: clock.now)
-    monkeypatch.setattr("pixelwise.sagemaker.job_log.time", clock)
+    monkeypatch.setattr("pixelwise.sagemaker.container.log.time", clock)
 
     def make(**given):
         return Job(clock, **given)

@@ -10,8 +10,8 @@ from PIL import Image
 from pixelwise.data.reading import read_sample
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.sagemaker.channels.channels import Channel
+from pixelwise.sagemaker.container.data import checked_data, label_maps, said_label_maps
 from pixelwise.sagemaker.hyperparameters.parse import parse
-from pixelwise.sagemaker.job_data import checked_data, label_maps, said_label_maps
 from tests.conftest import draw_pair
 
 FOUR = ("train", "train_annotation", "validation", "validation_annotation")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pixelwise.errors import Interrupted, TrainingError
-from pixelwise.sagemaker.metrics import Line
+from pixelwise.sagemaker.log_lines import Line
 from pixelwise.sagemaker.root import Resources
 from pixelwise.workers import available_cores
 

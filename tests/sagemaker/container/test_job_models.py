@@ -13,7 +13,7 @@ from pixelwise.bundle import Bundle, load_bundle, provenance, save_bundle
 from pixelwise.errors import ModelError
 from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import build_segmenter
-from pixelwise.sagemaker.models import located_model, packed_weights, read_model, weights_file
+from pixelwise.sagemaker.container.models import located_model, packed_weights, read_model, weights_file
 from pixelwise.settings import Settings
 
 SETTINGS = Settings(algorithm="fcn", backbone="mobilenetv2_035", pretrained=False, aux_loss_weight=0)
@@ -93,7 +93,9 @@ def test_an_artefact_of_the_old_image_is_imported(gluon, tmp_path):
 def test_a_packed_artefact_is_imported_from_its_archive(gluon, tmp_path, monkeypatch):
     archive = pack(gluon, tmp_path / "model" / "model.tar.gz")
     imports = []
-    monkeypatch.setattr("pixelwise.sagemaker.models.import_model", lambda *paths: imports.append(paths) or paths[1])
+    monkeypatch.setattr(
+        "pixelwise.sagemaker.container.models.import_model", lambda *paths: imports.append(paths) or paths[1]
+    )
     found = located_model(tmp_path / "model", tmp_path / "scratch")
     assert imports == [(archive, found)]
     assert found.is_relative_to(tmp_path / "scratch")
