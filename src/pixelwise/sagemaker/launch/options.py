@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.errors import SettingsError
-from pixelwise.sagemaker.launch_inputs import Input, channel_inputs, folder_inputs, manifest_inputs, model_input
-from pixelwise.sagemaker.launch_job import LaunchedJob
-from pixelwise.sagemaker.launch_serving import SERVING_INSTANCE, Model
+from pixelwise.sagemaker.launch.inputs import Input, channel_inputs, folder_inputs, manifest_inputs, model_input
+from pixelwise.sagemaker.launch.job import LaunchedJob
+from pixelwise.sagemaker.launch.serving import SERVING_INSTANCE, Model
 from pixelwise.values import parse_duration
 
 

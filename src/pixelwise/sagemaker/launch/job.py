@@ -7,7 +7,7 @@ from typing import Any
 
 from pixelwise.errors import SettingsError
 from pixelwise.sagemaker.hyperparameters.parse import as_text, parse
-from pixelwise.sagemaker.launch_inputs import Input, folder_uri
+from pixelwise.sagemaker.launch.inputs import Input, folder_uri
 from pixelwise.sagemaker.log_lines import metric_definitions
 
 CHECKPOINTS = "/opt/ml/checkpoints"

@@ -8,11 +8,11 @@ import pytest
 from test_launch_requests import ROLE, job
 
 from pixelwise.errors import SettingsError
-from pixelwise.sagemaker.launch_calls import Call, made, source
-from pixelwise.sagemaker.launch_inputs import folder_inputs, manifest_inputs, model_input
-from pixelwise.sagemaker.launch_job import training_request
-from pixelwise.sagemaker.launch_sdk2 import estimator, estimator_script
-from pixelwise.sagemaker.launch_sdk3 import model_trainer, trainer_script
+from pixelwise.sagemaker.launch.calls import Call, made, source
+from pixelwise.sagemaker.launch.inputs import folder_inputs, manifest_inputs, model_input
+from pixelwise.sagemaker.launch.job import training_request
+from pixelwise.sagemaker.launch.sdk2 import estimator, estimator_script
+from pixelwise.sagemaker.launch.sdk3 import model_trainer, trainer_script
 
 FOLDERS = folder_inputs("s3://bucket/streets", label_map=True)
 MANIFESTS = manifest_inputs("s3://bucket/t.manifest", "s3://bucket/v.manifest", "street-ref")

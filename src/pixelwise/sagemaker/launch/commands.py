@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from pixelwise.sagemaker.launch_options import (
+from pixelwise.sagemaker.launch.options import (
     add_instance,
     add_job,
     add_model,
@@ -101,9 +101,9 @@ def _add_transform(kinds: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from pixelwise.sagemaker.launch_job import training_request
-    from pixelwise.sagemaker.launch_sdk2 import estimator_script
-    from pixelwise.sagemaker.launch_sdk3 import trainer_script
+    from pixelwise.sagemaker.launch.job import training_request
+    from pixelwise.sagemaker.launch.sdk2 import estimator_script
+    from pixelwise.sagemaker.launch.sdk3 import trainer_script
 
     job = job_of(options, _name(options))
     if options.format in _SCRIPTS:
@@ -114,7 +114,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _tune(options: argparse.Namespace) -> int:
-    from pixelwise.sagemaker.launch_tuning import RANGES, parse_ranges, tuning_request
+    from pixelwise.sagemaker.launch.tuning import RANGES, parse_ranges, tuning_request
 
     request = tuning_request(
         job_of(options, _name(options)),
@@ -127,7 +127,7 @@ def _tune(options: argparse.Namespace) -> int:
 
 
 def _endpoint(options: argparse.Namespace) -> int:
-    from pixelwise.sagemaker.launch_serving import endpoint_requests
+    from pixelwise.sagemaker.launch.serving import endpoint_requests
 
     model = model_of(options, _name(options))
     instances = {"instance_type": options.instance_type, "instance_count": options.instance_count}
@@ -135,7 +135,7 @@ def _endpoint(options: argparse.Namespace) -> int:
 
 
 def _transform(options: argparse.Namespace) -> int:
-    from pixelwise.sagemaker.launch_serving import Transform, transform_requests
+    from pixelwise.sagemaker.launch.serving import Transform, transform_requests
 
     transform = Transform(
         images=options.images,
@@ -158,7 +158,7 @@ def _name(options: argparse.Namespace) -> str:
 def _print_or_send(options: argparse.Namespace, requests: Mapping[str, Mapping[str, Any]]) -> int:
     """The requests as JSON with a word that nothing was sent; or the ARNs of what was made."""
     from pixelwise.errors import PixelwiseError
-    from pixelwise.sagemaker.launch_sending import send
+    from pixelwise.sagemaker.launch.sending import send
 
     text = json.dumps(requests, indent=2)
     if not options.send:

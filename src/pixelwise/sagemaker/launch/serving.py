@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelwise.errors import SettingsError
-from pixelwise.sagemaker.launch_inputs import folder_uri, s3_uri
-from pixelwise.sagemaker.launch_job import (
+from pixelwise.sagemaker.launch.inputs import folder_uri, s3_uri
+from pixelwise.sagemaker.launch.job import (
     require_image,
     require_instance,
     require_name,

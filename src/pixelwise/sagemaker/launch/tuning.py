@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from pixelwise.errors import SettingsError
 from pixelwise.sagemaker.hyperparameters.parse import parse
 from pixelwise.sagemaker.hyperparameters.table import PUBLISHED
-from pixelwise.sagemaker.launch_job import LaunchedJob, require_name, require_positive, shared_request
+from pixelwise.sagemaker.launch.job import LaunchedJob, require_name, require_positive, shared_request
 from pixelwise.values import unknown_name
 
 OBJECTIVES = ("validation:mIOU", "validation:pixel_accuracy")

@@ -5,10 +5,10 @@ from functools import cache
 import pytest
 
 from pixelwise.errors import SettingsError
-from pixelwise.sagemaker.launch_inputs import channel_inputs, folder_inputs, manifest_inputs, model_input
-from pixelwise.sagemaker.launch_job import LaunchedJob, training_request
-from pixelwise.sagemaker.launch_serving import Model, Transform, endpoint_requests, transform_requests
-from pixelwise.sagemaker.launch_tuning import Between, OneOf, parse_ranges, tuning_request
+from pixelwise.sagemaker.launch.inputs import channel_inputs, folder_inputs, manifest_inputs, model_input
+from pixelwise.sagemaker.launch.job import LaunchedJob, training_request
+from pixelwise.sagemaker.launch.serving import Model, Transform, endpoint_requests, transform_requests
+from pixelwise.sagemaker.launch.tuning import Between, OneOf, parse_ranges, tuning_request
 
 ROLE = "arn:aws:iam::123456789012:role/SageMaker"
 HYPERPARAMETERS = {"num_classes": 21, "num_training_samples": 1464, "syncbn": True, "learning_rate": 0.01}

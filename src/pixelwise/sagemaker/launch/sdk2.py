@@ -3,9 +3,9 @@
 from typing import Any
 
 from pixelwise.errors import SettingsError
-from pixelwise.sagemaker.launch_calls import Call, made, source
-from pixelwise.sagemaker.launch_inputs import Input, folder_uri
-from pixelwise.sagemaker.launch_job import CHECKPOINTS, LaunchedJob
+from pixelwise.sagemaker.launch.calls import Call, made, source
+from pixelwise.sagemaker.launch.inputs import Input, folder_uri
+from pixelwise.sagemaker.launch.job import CHECKPOINTS, LaunchedJob
 from pixelwise.sagemaker.log_lines import metric_definitions
 
 
