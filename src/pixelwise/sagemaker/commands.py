@@ -7,7 +7,7 @@ from typing import Any
 
 from pixelwise.labels import LabelTable
 from pixelwise.sagemaker.container.commands import add_serve, add_train
-from pixelwise.sagemaker.cost_commands import add_cost
+from pixelwise.sagemaker.cost.commands import add_cost
 from pixelwise.sagemaker.launch.commands import add_launch
 
 

@@ -4,8 +4,8 @@ import argparse
 import json
 from typing import Any
 
-from pixelwise.sagemaker.cost import CostedJob
-from pixelwise.sagemaker.cost_estimates import estimates
+from pixelwise.sagemaker.cost.estimate import CostedJob
+from pixelwise.sagemaker.cost.estimates import estimates
 
 _JOB = {
     "images": "images to train on",

@@ -6,9 +6,9 @@ import json
 import pytest
 
 from pixelwise.errors import ModelError, PixelwiseError, SettingsError
-from pixelwise.sagemaker.cost import CostedJob, estimate, measured_speed, work_of
-from pixelwise.sagemaker.cost_commands import add_cost
-from pixelwise.sagemaker.cost_table import INSTANCES, InstanceTable
+from pixelwise.sagemaker.cost.commands import add_cost
+from pixelwise.sagemaker.cost.estimate import CostedJob, estimate, measured_speed, work_of
+from pixelwise.sagemaker.cost.table import INSTANCES, InstanceTable
 
 VOC = CostedJob(images=1464, validation_images=1449)  # fcn, resnet-50, crops of 240 px, batches of 16, 10 epochs
 COURSE = CostedJob(images=5000, epochs=30, algorithm="deeplab", crop_size=480, mini_batch_size=8)

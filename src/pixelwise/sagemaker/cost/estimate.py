@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pixelwise.errors import ModelError, SettingsError
-from pixelwise.sagemaker.cost_table import Instance, InstanceTable
+from pixelwise.sagemaker.cost.table import Instance, InstanceTable
 from pixelwise.settings import Settings
 
 MEASURED_FACTOR = 1.3

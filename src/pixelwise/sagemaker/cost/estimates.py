@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.errors import SettingsError
-from pixelwise.sagemaker.cost import CostedJob, Estimate, Range, Speed, estimate, measured_speed, work_of
-from pixelwise.sagemaker.cost_table import INSTANCES, InstanceTable
+from pixelwise.sagemaker.cost.estimate import CostedJob, Estimate, Range, Speed, estimate, measured_speed, work_of
+from pixelwise.sagemaker.cost.table import INSTANCES, InstanceTable
 
 _COLUMNS = ("instance", "GPUs", "hours", "on demand USD", "spot USD")
 
