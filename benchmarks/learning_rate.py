@@ -28,7 +28,7 @@ from pixelwise.data.dataset.pairs import find_pairs, open_dataset
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.runtime import start
-from pixelwise.sagemaker.gluon_names import our_name
+from pixelwise.sagemaker.artefact.names import our_name
 from pixelwise.sagemaker.hyperparameters.parse import parse, to_settings
 from pixelwise.scoring.evaluate import evaluate
 from pixelwise.training.checkpoint import TrainingState

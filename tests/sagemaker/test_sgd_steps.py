@@ -27,7 +27,7 @@ from pixelwise.data.batches import Batch
 from pixelwise.labels import IGNORE
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.runtime import start
-from pixelwise.sagemaker.gluon_names import our_name
+from pixelwise.sagemaker.artefact.names import our_name
 from pixelwise.sagemaker.hyperparameters.parse import HEAD_RATE_FACTOR, parse, to_settings
 from pixelwise.training.checkpoint import TrainingState
 from pixelwise.training.learner import Learner

@@ -1,8 +1,8 @@
+from .artefact.convert import import_model as import_model
 from .container.container import serve as serve
 from .container.container import train as train
 from .cost.estimate import CostedJob as CostedJob
 from .cost.estimates import estimates as estimates
-from .gluon import import_model as import_model
 from .launch.inputs import channel_inputs as channel_inputs
 from .launch.inputs import folder_inputs as folder_inputs
 from .launch.inputs import manifest_inputs as manifest_inputs

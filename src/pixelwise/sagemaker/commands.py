@@ -37,7 +37,7 @@ def _add_import(verbs: Any) -> None:
 
 def _import(options: argparse.Namespace) -> int:
     from pixelwise.bundle import load_bundle
-    from pixelwise.sagemaker.gluon import import_model
+    from pixelwise.sagemaker.artefact.convert import import_model
 
     labels = None if options.classes is None else LabelTable.read(Path(options.classes))
     folder = import_model(Path(options.model), Path(options.output), labels=labels)

@@ -9,8 +9,8 @@ from pixelwise.bundle import FACTS_FILE, WEIGHTS_FILE, Bundle, load_bundle
 from pixelwise.errors import ModelError
 from pixelwise.models.backbones import ALIASES
 from pixelwise.phrases import listed
-from pixelwise.sagemaker.gluon import import_model
-from pixelwise.sagemaker.gluon_artefact import PARAMETERS
+from pixelwise.sagemaker.artefact.archive import PARAMETERS
+from pixelwise.sagemaker.artefact.convert import import_model
 
 WEIGHTS_VARIABLE = "PIXELWISE_WEIGHTS"
 WEIGHTS_FOLDER = "/usr/share/pixelwise/weights"

@@ -17,7 +17,7 @@ import pixelwise
 from pixelwise.bundle import load_bundle
 from pixelwise.errors import ModelError, SettingsError
 from pixelwise.labels import LabelTable
-from pixelwise.sagemaker.gluon import import_model
+from pixelwise.sagemaker.artefact.convert import import_model
 from tests.conftest import REAL_DATA
 
 DATA = Path(__file__).parent / "data"

@@ -9,7 +9,7 @@ import pytest
 from gluon_reference import write_list
 
 from pixelwise.errors import ModelError
-from pixelwise.sagemaker.ndarray_list import read_ndarray_list
+from pixelwise.sagemaker.artefact.ndarray_list import read_ndarray_list
 
 BY_MXNET = Path(__file__).parent / "data" / "mxnet_arrays.params"
 KINDS = ("float32", "float64", "float16", "uint8", "int32", "int8", "int64")

@@ -22,9 +22,9 @@ from pixelwise.bundle import Bundle, provenance, save_bundle
 from pixelwise.errors import ModelError, SettingsError
 from pixelwise.labels import MAX_CLASSES, LabelTable
 from pixelwise.models.segmenter import build_segmenter
-from pixelwise.sagemaker.gluon_artefact import open_artefact
-from pixelwise.sagemaker.gluon_names import AUXILIARY, CLASSIFIER_BIAS, algorithm_of, backbone_of, our_name
-from pixelwise.sagemaker.ndarray_list import read_ndarray_list
+from pixelwise.sagemaker.artefact.archive import open_artefact
+from pixelwise.sagemaker.artefact.names import AUXILIARY, CLASSIFIER_BIAS, algorithm_of, backbone_of, our_name
+from pixelwise.sagemaker.artefact.ndarray_list import read_ndarray_list
 from pixelwise.settings import Settings
 
 Arrays = Mapping[str, npt.NDArray[Any]]

@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from pixelwise.errors import ModelError
-from pixelwise.sagemaker.gluon_artefact import open_artefact
+from pixelwise.sagemaker.artefact.archive import open_artefact
 
 
 def packed(path, *members):
