@@ -12,7 +12,7 @@ from gluon_reference import small_image
 from PIL import Image
 from test_gluon import artefact
 
-from pixelwise.serving.record import decode_record
+from pixelwise.serving.protobuf_record import decode_record
 from tests.journeys.sagemaker_job import CHANNELS, Endpoint, configure, tiny_job, train
 
 

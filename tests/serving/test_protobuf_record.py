@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pixelwise.errors import DataError
-from pixelwise.serving.record import LARGEST_RECORD, decode_record, encode_record, record_size
+from pixelwise.serving.protobuf_record import LARGEST_RECORD, decode_record, encode_record, record_size
 
 # Two classes, one pixel, by hand from the specifications. From the inside out: tensor, Value, map entry, feature.
 RECORD = bytes.fromhex(
