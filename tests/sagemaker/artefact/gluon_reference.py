@@ -3,7 +3,7 @@
 The recipe is pure NumPy and used by the tests too. The rest needs a Python with `numpy==1.23.5 mxnet==1.9.1 gluoncv`:
 
     python gluon_reference.py run psp resnet-50 image.npy OUT    artefact and logits of one network
-    python gluon_reference.py record tests/sagemaker/data        what the tests compare with when MXNet is not there
+    python gluon_reference.py record tests/sagemaker/artefact/data    what to compare with without MXNet
 """
 
 import json

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gluon_reference import ALGORITHMS, CLASSIFIER, EVERY, NUM_CLASSES, recipe, small_image, write_list
 from PIL import Image
 
 import pixelwise
@@ -19,31 +18,17 @@ from pixelwise.errors import ModelError, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.sagemaker.artefact.convert import import_model
 from tests.conftest import REAL_DATA
+from tests.sagemaker.artefact.artefacts import artefact
+from tests.sagemaker.artefact.gluon_reference import (
+    ALGORITHMS,
+    EVERY,
+    NUM_CLASSES,
+    small_image,
+    write_list,
+)
 
-DATA = Path(__file__).parent / "data"
 MXNET_PYTHON = os.environ.get("PIXELWISE_MXNET_PYTHON")
 PHOTOGRAPHS = REAL_DATA / "camvid" / "validation"
-
-
-def artefact(folder, algorithm, num_classes=NUM_CLASSES):
-    """What a job on resnet-50 leaves, with the weights of the recipe; the recorded logits."""
-    recorded = np.load(DATA / "gluon_logits.npz")
-    shapes = json.loads((DATA / "gluon_parameters.json").read_text())[algorithm]
-    arrays = {name: recipe(name, tuple(shape)) for name, shape in shapes.items()}
-    arrays[CLASSIFIER + ".weight"] *= recorded[algorithm + "_factor"]
-    arrays[CLASSIFIER + ".bias"] = recorded[algorithm + "_bias"]
-    for leaf in (".weight", ".bias"):
-        arrays[CLASSIFIER + leaf] = arrays[CLASSIFIER + leaf][:num_classes]
-    folder.mkdir()
-    write_list(folder / "model_best.params", arrays)
-    given = {
-        "algorithm": f'"{algorithm}"',
-        "num_classes": str(num_classes),
-        "crop_size": "480",
-        "learning_rate": "0.001",
-    }
-    (folder / "hyperparams.json").write_text(json.dumps(given))
-    return recorded[algorithm]
 
 
 def probabilities(bundle, image):

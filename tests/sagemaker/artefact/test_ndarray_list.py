@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gluon_reference import write_list
 
 from pixelwise.errors import ModelError
 from pixelwise.sagemaker.artefact.ndarray_list import read_ndarray_list
+from tests.sagemaker.artefact.gluon_reference import write_list
 
 BY_MXNET = Path(__file__).parent / "data" / "mxnet_arrays.params"
 KINDS = ("float32", "float64", "float16", "uint8", "int32", "int8", "int64")

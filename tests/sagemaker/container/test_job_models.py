@@ -6,8 +6,6 @@ import tarfile
 import numpy as np
 import pytest
 import torch
-from gluon_reference import write_list
-from test_gluon import artefact
 
 from pixelwise.bundle import Bundle, load_bundle, provenance, save_bundle
 from pixelwise.errors import ModelError
@@ -15,6 +13,8 @@ from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.sagemaker.container.models import located_model, packed_weights, read_model, weights_file
 from pixelwise.settings import Settings
+from tests.sagemaker.artefact.artefacts import artefact
+from tests.sagemaker.artefact.gluon_reference import write_list
 
 SETTINGS = Settings(algorithm="fcn", backbone="mobilenetv2_035", pretrained=False, aux_loss_weight=0)
 

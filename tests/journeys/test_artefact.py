@@ -8,12 +8,12 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from gluon_reference import small_image
 from PIL import Image
-from test_gluon import artefact
 
 from pixelwise.serving.protobuf_record import decode_record
 from tests.journeys.sagemaker_job import CHANNELS, Endpoint, configure, tiny_job, train
+from tests.sagemaker.artefact.artefacts import artefact
+from tests.sagemaker.artefact.gluon_reference import small_image
 
 
 @pytest.fixture(scope="module")

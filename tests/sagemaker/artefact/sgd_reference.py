@@ -3,7 +3,7 @@
 The batches and the job are pure NumPy and used by the tests too. Recording needs the Python that gluon_reference.py
 asks for:
 
-    python sgd_reference.py tests/sagemaker/data/sgd_steps.npz
+    python sgd_reference.py tests/sagemaker/artefact/data/sgd_steps.npz
 """
 
 import sys

@@ -8,19 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gluon_reference import NUM_CLASSES, recipe
-from sgd_reference import (
-    BATCH,
-    OF_BOTH_LOSSES,
-    OF_THE_MAIN_LOSS,
-    RULE,
-    SIDE,
-    STEPS,
-    batches,
-    excerpt,
-    four_images,
-    normalised,
-)
 from torch import nn
 
 from pixelwise.data.batches import Batch
@@ -34,6 +21,19 @@ from pixelwise.training.learner import Learner
 from pixelwise.training.losses import build_criterion
 from pixelwise.training.optimizer import set_learning_rate
 from pixelwise.training.step import train_step
+from tests.sagemaker.artefact.gluon_reference import NUM_CLASSES, recipe
+from tests.sagemaker.artefact.sgd_reference import (
+    BATCH,
+    OF_BOTH_LOSSES,
+    OF_THE_MAIN_LOSS,
+    RULE,
+    SIDE,
+    STEPS,
+    batches,
+    excerpt,
+    four_images,
+    normalised,
+)
 
 DATA = Path(__file__).parent / "data"
 NAMES = (*OF_THE_MAIN_LOSS, *OF_BOTH_LOSSES)
