@@ -11,7 +11,7 @@ from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.writing.convert import convert as convert_source
 from pixelwise.data.convert.writing.report import ConversionReport
 from pixelwise.data.dataset.pairs import open_dataset
-from pixelwise.data.facts.advice import Branch, advise
+from pixelwise.data.facts.advice import FieldOfView, advise
 from pixelwise.data.facts.sheet import FactSheet
 from pixelwise.data.repair.dataset import RepairReport
 from pixelwise.data.repair.dataset import repair as repair_dataset
@@ -69,7 +69,7 @@ def fact_sheet(report: CheckReport, settings: Settings | None = None, *, split: 
 
     seen = reach((settings or Settings()).changed(num_classes=report.labels.num_classes, class_weights="none"))
     branches = tuple(
-        Branch(branch.name, math.inf if branch.extent is None else branch.extent) for branch in seen.branches
+        FieldOfView(branch.name, math.inf if branch.extent is None else branch.extent) for branch in seen.branches
     )
     facts = report.facts[split]
     advice = advise(facts, output_stride=seen.stride, branches=branches)

@@ -7,7 +7,7 @@ lines. What that container does not measure has lines of ours, which no expressi
 import json
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -46,6 +46,10 @@ class Line(NamedTuple):
     text: str
     level: int = logging.INFO
     bare: bool = False
+
+
+Say = Callable[[Line], None]
+"""What takes the lines of a job."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pixelwise.data.facts.advice import (
-    Branch,
+    FieldOfView,
     advise,
     class_weights,
     covering,
@@ -109,7 +109,7 @@ def test_no_images_give_no_crop():
 
 
 def test_the_branch_that_covers_an_object_is_the_narrowest_that_sees_it_whole():
-    branches = [Branch("pooling", math.inf), Branch("rate 12", 400), Branch("rate 6", 200)]
+    branches = [FieldOfView("pooling", math.inf), FieldOfView("rate 12", 400), FieldOfView("rate 6", 200)]
     assert covering(200, branches).name == "rate 6"
     assert covering(201, branches).name == "rate 12"
     assert covering(5000, branches).name == "pooling"
@@ -119,7 +119,7 @@ def test_the_branch_that_covers_an_object_is_the_narrowest_that_sees_it_whole():
 def test_objects_thinner_than_a_cell_and_longer_than_every_branch_are_named():
     regions = [sized(450, 200), sized(60, 16), sized(120, 3.84)]
     thin, long = scale_sentences(
-        regions, LABELS, output_stride=16, branches=[Branch("rate 6", 200), Branch("rate 12", 400)]
+        regions, LABELS, output_stride=16, branches=[FieldOfView("rate 6", 200), FieldOfView("rate 12", 400)]
     )
     assert "(16 px) hold most pixels of pole (3.8 px):" in thin
     assert "(rate 12) sees (400 px) hold most pixels of sky (450 px):" in long
@@ -127,7 +127,7 @@ def test_objects_thinner_than_a_cell_and_longer_than_every_branch_are_named():
 
 def test_nothing_is_said_of_objects_that_fit_or_of_absent_classes():
     regions = [sized(400, 200), sized(60, 16), NO_REGIONS]
-    assert scale_sentences(regions, LABELS, output_stride=16, branches=[Branch("rate 12", 400)]) == ()
+    assert scale_sentences(regions, LABELS, output_stride=16, branches=[FieldOfView("rate 12", 400)]) == ()
     assert scale_sentences(regions, LABELS, output_stride=16) == ()
 
 

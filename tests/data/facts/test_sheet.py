@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.facts.advice import Branch, advise
+from pixelwise.data.facts.advice import FieldOfView, advise
 from pixelwise.data.facts.regions import RegionSizes
 from pixelwise.data.facts.sheet import COLUMNS, facts_text
 from pixelwise.data.facts.statistics import ClassBalance, Facts, ImageSizes, PixelMoments
@@ -72,7 +72,9 @@ def test_a_balanced_split_has_no_warning():
 
 
 def test_the_region_table_stands_next_to_what_the_head_sees(street):
-    text = text_of(street, branches=[Branch("1x1", 30), Branch("rate 6", 50), Branch("pooling", math.inf)])
+    text = text_of(
+        street, branches=[FieldOfView("1x1", 30), FieldOfView("rate 6", 50), FieldOfView("pooling", math.inf)]
+    )
     # The car is 40 x 10 of 2,400 pixels.
     car = ["1", "car", "2", "16.7", "%", "16.7", "%", "16.7", "%", "40", "px", "10", "px", "rate", "6"]
     assert line_of(text, "1 car", block=2).split() == car
@@ -81,7 +83,7 @@ def test_the_region_table_stands_next_to_what_the_head_sees(street):
 
 
 def test_objects_that_no_branch_sees_whole_say_so(street):
-    text = text_of(street, branches=[Branch("1x1", 30)])
+    text = text_of(street, branches=[FieldOfView("1x1", 30)])
     assert line_of(text, "1 car", block=2).endswith("none")
     assert "Objects longer than the widest branch (1x1)" in text
 
@@ -117,7 +119,7 @@ def test_of_many_sizes_the_most_frequent_are_shown():
     ids=["no masks", "all ignored", "one pixel", "empty mask", "254 classes"],
 )
 def test_odd_splits_have_a_text_that_fits(facts):
-    text = text_of(facts, branches=[Branch("image pooling", math.inf)])
+    text = text_of(facts, branches=[FieldOfView("image pooling", math.inf)])
     assert text
     assert max(map(len, text.splitlines())) <= COLUMNS
     assert "nan" not in text

@@ -4,14 +4,14 @@ import math
 import pytest
 
 from pixelwise.labels import LabelTable
-from pixelwise.report.run.failure_findings import comparisons, doubtful, largest_effect
+from pixelwise.report.run.failure_findings import contrasts, doubtful, largest_effect
 from pixelwise.report.run.failures import doubtful_csv, images_section, masks_section
 
 LABELS = LabelTable.named(["sky", "road"])
 
 
 def of(name, scores=None, images=()):
-    return next(each for each in comparisons(scores or {}, images) if each.name == name)
+    return next(each for each in contrasts(scores or {}, images) if each.name == name)
 
 
 def test_errors_at_boundaries_are_set_against_those_inside():
@@ -57,7 +57,7 @@ def test_a_difference_within_chance_is_no_effect():
 
 
 def test_few_images_say_nothing_about_brightness():
-    assert comparisons({}, images_by_brightness(0.3, 0.2, 0.1)[:11]) == []
+    assert contrasts({}, images_by_brightness(0.3, 0.2, 0.1)[:11]) == []
 
 
 def a_calibration():
@@ -75,17 +75,17 @@ def test_pixels_are_told_apart_by_their_probability():
 
 
 def test_that_unsure_pixels_are_wrong_is_no_effect():
-    assert largest_effect(comparisons(a_calibration(), [])).startswith("No kind")
+    assert largest_effect(contrasts(a_calibration(), [])).startswith("No kind")
 
 
 def test_what_is_never_wrong_elsewhere_is_said_so():
     scores = {"pixel_accuracy": 0.9, "boundary": {"errors_at_boundary": 1.0, "pixels_at_boundary": 0.2}}
-    assert "are wrong often, but never interior pixels (50.0 % against 0 %" in largest_effect(comparisons(scores, []))
+    assert "are wrong often, but never interior pixels (50.0 % against 0 %" in largest_effect(contrasts(scores, []))
 
 
 def test_nothing_measured_gives_no_comparison():
-    assert comparisons({}, []) == []
-    assert comparisons({"boundary": {"errors_at_boundary": None}, "pixel_accuracy": None}, []) == []
+    assert contrasts({}, []) == []
+    assert contrasts({"boundary": {"errors_at_boundary": None}, "pixel_accuracy": None}, []) == []
 
 
 def rows(*shares):

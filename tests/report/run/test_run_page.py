@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pixelwise.labels import LabelTable
-from pixelwise.report.charts.lines import Line, line_chart
+from pixelwise.report.charts.lines import Series, line_chart
 from pixelwise.report.numbers import duration
 from pixelwise.report.run.confusion import confusion_section
 from pixelwise.report.run.content import ReportContent
@@ -144,19 +144,19 @@ def test_of_very_many_classes_the_weakest_bars_are_drawn():
 
 def test_a_line_is_drawn_to_scale_and_broken_where_nothing_was_measured(read):
     points = [(0, 0.0), (1, 1.0), (2, math.nan), (3, 0.5), (4, 1.0)]
-    page = read(line_chart([Line("mIoU", points, "train")], title="T", x_name="epoch", y_range=(0, 1)))
+    page = read(line_chart([Series("mIoU", points, "train")], title="T", x_name="epoch", y_range=(0, 1)))
     path = next(each["d"] for each in page.all("path") if each["d"].count("M") == 2 and "L" in each["d"])
     # 46 to 348 across, 190 (bottom) to 10 (top)
     assert path == "M46.0 190.0L121.5 10.0M272.5 100.0L348.0 10.0"
 
 
 def test_a_chart_of_nothing_says_so(read):
-    assert "not measured" in read(line_chart([Line("x", [(1, math.nan)])], title="T", x_name="e")).text
+    assert "not measured" in read(line_chart([Series("x", [(1, math.nan)])], title="T", x_name="e")).text
 
 
 @pytest.mark.parametrize("value", [0.0, 3.5, -2.0])
 def test_a_line_that_never_moves_can_be_drawn(read, value):
-    read(line_chart([Line("x", [(1, value), (2, value)])], title="T", x_name="e"))
+    read(line_chart([Series("x", [(1, value), (2, value)])], title="T", x_name="e"))
 
 
 @pytest.mark.parametrize(

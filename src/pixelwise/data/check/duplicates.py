@@ -44,7 +44,7 @@ Fingerprints = npt.NDArray[np.uint64]
 """(N, 10), one row a picture."""
 
 
-class Match(NamedTuple):
+class Twin(NamedTuple):
     """A picture of the second set and its nearest in the first, by their rows; distance 0.0 (equal) to NEAR."""
 
     first: int
@@ -75,7 +75,7 @@ def fingerprint(image: Image.Image) -> Fingerprint:
     return row
 
 
-def across(first: Fingerprints, second: Fingerprints) -> list[Match]:
+def across(first: Fingerprints, second: Fingerprints) -> list[Twin]:
     """For each picture of `second` that has one nearly the same in `first`, the nearest, in the order of `second`.
 
     The distance is the share of the differences that mean something in either picture and have opposite signs.
@@ -84,7 +84,7 @@ def across(first: Fingerprints, second: Fingerprints) -> list[Match]:
     """
     digests = {int(first[row, _DIGEST]): int(row) for row in np.flatnonzero(first[:, _DIGEST])[::-1]}
     flat = [(int(second[row, _DIGEST]), int(row)) for row in np.flatnonzero(second[:, _DIGEST])]
-    matches = [Match(digests[digest], row, 0.0) for digest, row in flat if digest in digests]
+    matches = [Twin(digests[digest], row, 0.0) for digest, row in flat if digest in digests]
     columns = np.flatnonzero(first[:, _DIGEST] == 0)
     known = first[columns]
     rows = np.flatnonzero(second[:, _DIGEST] == 0)
@@ -92,7 +92,7 @@ def across(first: Fingerprints, second: Fingerprints) -> list[Match]:
         some = rows[top : top + _ROWS]
         nearest, distances = _nearest(known, second[some])
         found = np.flatnonzero(distances <= NEAR)
-        matches += [Match(int(columns[nearest[row]]), int(some[row]), float(distances[row])) for row in found]
+        matches += [Twin(int(columns[nearest[row]]), int(some[row]), float(distances[row])) for row in found]
     return sorted(matches, key=lambda match: match.second)
 
 

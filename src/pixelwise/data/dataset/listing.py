@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pixelwise.data.findings import Finding
 
-FORMATS = "JPEG, PNG, WebP, BMP or TIFF"
+IMAGE_FORMATS = "JPEG, PNG, WebP, BMP or TIFF"
 
 # Manifests, label maps and notes lie among images in real datasets; they are nobody's fault.
 _TOLERATED_SUFFIXES = frozenset({".json", ".jsonl", ".manifest", ".txt", ".md"})
@@ -114,7 +114,7 @@ def _case_collisions(listing: Listing) -> list[Finding]:
 
 def _empty(folder: Path) -> Finding:
     return Finding(
-        folder, "holds no images", f"{FORMATS} files",
+        folder, "holds no images", f"{IMAGE_FORMATS} files",
         "Put the files there or give the right folder.", "empty-channel",
     )  # fmt: skip
 
@@ -128,7 +128,7 @@ def _twice(path: Path, other: str) -> Finding:
 
 def _stray(path: Path, suffix: str) -> Finding:
     return Finding(
-        path, f"is of a type ({suffix or 'no suffix'}) that is not read", f"{FORMATS} files",
+        path, f"is of a type ({suffix or 'no suffix'}) that is not read", f"{IMAGE_FORMATS} files",
         "It is left out; save it in one of these formats if it is needed.", "stray-file",
     )  # fmt: skip
 

@@ -16,8 +16,6 @@ from pixelwise.labels import LabelTable
 from pixelwise.menus import CLASS_WEIGHTS
 from pixelwise.phrases import factor, length, percent
 
-Floats = NDArray[np.float64]
-
 IMBALANCE_LIMIT = 10
 """Above this ratio of the largest class to the smallest there is a warning."""
 
@@ -26,7 +24,7 @@ _SMALLEST_CROP, _WHOLE, _LARGEST_CROP = 64, 512, 1024
 _FILLED = 0.75
 
 
-class Branch(NamedTuple):
+class FieldOfView(NamedTuple):
     """One path through a head and how many pixels of the image it sees across; math.inf: all of them."""
 
     name: str
@@ -52,7 +50,9 @@ def class_weights(
     """
     if not isinstance(rule, str):
         return np.asarray(rule, dtype=np.float64)
-    weigh: Callable[[Floats, Floats], Floats] | None = CLASS_WEIGHTS[rule].built()
+    weigh: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]] | None = CLASS_WEIGHTS[
+        rule
+    ].built()
     if weigh is None:
         return None
     count = np.asarray(pixels, dtype=np.float64)
@@ -65,13 +65,13 @@ def class_weights(
     return weights
 
 
-def median_frequency(pixels: Floats, pixels_where_present: Floats) -> Floats:
+def median_frequency(pixels: NDArray[np.float64], pixels_where_present: NDArray[np.float64]) -> NDArray[np.float64]:
     """Eigen and Fergus, arXiv 1411.4734, section 6.2; of the classes that occur, (P,) each."""
     frequency = pixels / pixels_where_present
     return np.asarray(np.median(frequency) / frequency)
 
 
-def inverse_square_root(pixels: Floats, _pixels_where_present: Floats) -> Floats:
+def inverse_square_root(pixels: NDArray[np.float64], _pixels_where_present: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 / sqrt(share of the pixels); of the classes that occur, (P,) each."""
     return np.asarray(1 / np.sqrt(pixels / pixels.sum()))
 
@@ -127,14 +127,14 @@ def _crop_reason(crop: int, side: int) -> str:
     return f"{seen}, and the largest multiple of {_STEP} inside needs no padding"
 
 
-def covering(extent_px: float, branches: Iterable[Branch]) -> Branch | None:
+def covering(extent_px: float, branches: Iterable[FieldOfView]) -> FieldOfView | None:
     """The branch that sees an object of this extent whole with the least around it; None if none does."""
     wide_enough = [branch for branch in branches if branch.extent_px >= extent_px]
     return min(wide_enough, key=lambda branch: branch.extent_px, default=None)
 
 
 def scale_sentences(
-    regions: Sequence[ClassRegions], labels: LabelTable, *, output_stride: int, branches: Sequence[Branch] = ()
+    regions: Sequence[ClassRegions], labels: LabelTable, *, output_stride: int, branches: Sequence[FieldOfView] = ()
 ) -> tuple[str, ...]:
     """Which classes have objects thinner than a cell of the last feature map, or longer than any branch sees.
 
@@ -148,7 +148,7 @@ def scale_sentences(
         branches: the paths through the head; without any nothing is said of objects that are too large.
     """
     named = list(zip(labels.names, regions, strict=True))
-    widest = max(branches, key=lambda branch: branch.extent_px, default=Branch("", math.inf))
+    widest = max(branches, key=lambda branch: branch.extent_px, default=FieldOfView("", math.inf))
     thin = {name: found.typical_thickness_px for name, found in named if found.typical_thickness_px < output_stride}
     long = {name: found.typical_extent_px for name, found in named if found.typical_extent_px > widest.extent_px}
     sentences = []
@@ -186,7 +186,7 @@ class Advice:
         return {"class_weights": weights, "crop_size": crop, "scales": list(self.scales)}
 
 
-def advise(facts: Facts, *, output_stride: int | None = None, branches: Sequence[Branch] = ()) -> Advice:
+def advise(facts: Facts, *, output_stride: int | None = None, branches: Sequence[FieldOfView] = ()) -> Advice:
     """All advice from `facts`; about scales only where the network's output stride is known."""
     balance = facts.balance
     weights = {

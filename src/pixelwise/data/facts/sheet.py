@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pixelwise.data.facts.advice import IMBALANCE_LIMIT, Advice, Branch, covering
+from pixelwise.data.facts.advice import IMBALANCE_LIMIT, Advice, FieldOfView, covering
 from pixelwise.data.facts.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import counted, factor, length, percent, shortened
@@ -26,7 +26,7 @@ class FactSheet:
     facts: Facts
     measured: int  # pairs that regions and pixel values come from
     advice: Advice
-    branches: tuple[Branch, ...]  # what the network's head sees
+    branches: tuple[FieldOfView, ...]  # what the network's head sees
 
     def text(self) -> str:
         """The sheet for the terminal."""
@@ -42,7 +42,7 @@ class FactSheet:
         return {**self.facts.to_json(), "measured": self.measured, "advice": advice, "head_sees_px": seen}
 
 
-def facts_text(facts: Facts, advice: Advice, *, branches: Sequence[Branch] = ()) -> str:
+def facts_text(facts: Facts, advice: Advice, *, branches: Sequence[FieldOfView] = ()) -> str:
     """Tables of the classes, their regions and the image sizes, with what follows from each.
 
     `branches` are the paths of the chosen head; with them the regions are compared.
@@ -93,7 +93,7 @@ def _weight_table(balance: ClassBalance, labels: LabelTable, advice: Advice) -> 
     return lines
 
 
-def _region_table(facts: Facts, branches: Sequence[Branch]) -> list[str]:
+def _region_table(facts: Facts, branches: Sequence[FieldOfView]) -> list[str]:
     if not any(found.count for found in facts.regions):
         return []
     lines = _wrapped(
@@ -114,14 +114,14 @@ def _region_table(facts: Facts, branches: Sequence[Branch]) -> list[str]:
     return lines
 
 
-def _seen_by(extent_px: float, branches: Sequence[Branch]) -> str:
+def _seen_by(extent_px: float, branches: Sequence[FieldOfView]) -> str:
     if not branches or math.isnan(extent_px):
         return ""
     branch = covering(extent_px, branches)
     return branch.name if branch else "none"
 
 
-def _seen(branch: Branch) -> str:
+def _seen(branch: FieldOfView) -> str:
     return f"{branch.name} {'all' if math.isinf(branch.extent_px) else f'{branch.extent_px:.0f} px'}"
 
 

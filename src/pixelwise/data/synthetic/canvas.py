@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 
 BACKGROUND, ROAD, BUILDING, VEGETATION, SKY = range(5)
 
-Color = tuple[float, float, float]
-Point = tuple[float, float]
+Tint = tuple[float, float, float]
+Place = tuple[float, float]
 
 _SUPERSAMPLING = 2
 _CAMERA_HEIGHT = 2.2  # metres, as all lengths of a scene
@@ -20,9 +20,9 @@ _CAMERA_HEIGHT = 2.2  # metres, as all lengths of a scene
 class Mood(NamedTuple):
     """Weather and time of day."""
 
-    zenith: Color
-    horizon: Color
-    light: Color  # factor on every colour
+    zenith: Tint
+    horizon: Tint
+    light: Tint  # factor on every colour
     haze: float  # per metre
     clouds: float  # share of the sky
     sun: float  # depth of shadows, 0..1
@@ -57,17 +57,17 @@ class Canvas:
             self.height * generator.uniform(0.38, 0.55),
         )
 
-    def project(self, x: float, y: float, z: float) -> Point:
+    def project(self, x: float, y: float, z: float) -> Place:
         """Pixel of a point in space."""
         scale = self.focal / z
         return (self.vanishing[0] + x * scale, self.vanishing[1] + (_CAMERA_HEIGHT - y) * scale)
 
-    def polygon(self, points: Sequence[Point], color: Color, class_id: int, z: float) -> None:
+    def polygon(self, points: Sequence[Place], color: Tint, class_id: int, z: float) -> None:
         """Paint a polygon of pixels `z` metres away."""
         self._pen.polygon(points, fill=self.shade(color, z))
         self._mask_pen.polygon(points, fill=class_id)
 
-    def shade(self, color: Color, z: float) -> tuple[int, int, int]:
+    def shade(self, color: Tint, z: float) -> tuple[int, int, int]:
         """`color` in the light of the scene, seen through the haze of `z` metres."""
         clear = math.exp(-self._haze * z)
         far, light = self.mood.horizon, self.mood.light
@@ -77,18 +77,18 @@ class Canvas:
             int(min(255, color[2] * light[2] * clear + far[2] * (1 - clear))),
         )
 
-    def vary(self, color: Color, amount: float) -> Color:
+    def vary(self, color: Tint, amount: float) -> Tint:
         """A colour nearby."""
         shift, *own = self.random.normal(0, amount, 4).tolist()
         red, green, blue = (min(255.0, max(0.0, c + shift + each / 3)) for c, each in zip(color, own, strict=True))
         return (red, green, blue)
 
-    def box(self, across: Point, up: Point, color: Color, z: float) -> None:
+    def box(self, across: Place, up: Place, color: Tint, z: float) -> None:
         """Paint an upright rectangle of the class BACKGROUND that faces the camera."""
         corners = [(across[0], up[0]), (across[0], up[1]), (across[1], up[1]), (across[1], up[0])]
         self.polygon([self.project(a, b, z) for a, b in corners], color, BACKGROUND, z)
 
-    def blob(self, centre: Point, radius: float, color: Color, class_id: int, z: float) -> None:
+    def blob(self, centre: Place, radius: float, color: Tint, class_id: int, z: float) -> None:
         """Paint a round spot; `centre` and `radius` in pixels."""
         column, row = centre
         bounds = (column - radius, row - radius * 0.8, column + radius, row + radius * 0.8)

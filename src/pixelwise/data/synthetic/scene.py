@@ -7,23 +7,23 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from pixelwise.data.synthetic.canvas import BACKGROUND, BUILDING, ROAD, VEGETATION, Canvas, Color, Point
+from pixelwise.data.synthetic.canvas import BACKGROUND, BUILDING, ROAD, VEGETATION, Canvas, Place, Tint
 
 _NEAREST, _FARTHEST = 2.0, 140.0  # metres
 
 # Colours overlap between classes on purpose: grey houses and roads, green and blue-grey walls, red leaves.
-_WALLS: tuple[Color, ...] = (
+_WALLS: tuple[Tint, ...] = (
     (165, 92, 72), (196, 174, 140), (150, 150, 148), (118, 122, 126), (205, 200, 188), (140, 158, 122),
     (122, 140, 162), (190, 146, 96), (98, 84, 78), (214, 190, 150),
 )  # fmt: skip
-_LEAVES: tuple[Color, ...] = (
+_LEAVES: tuple[Tint, ...] = (
     (62, 98, 44), (84, 116, 52), (50, 82, 54), (108, 124, 60), (172, 104, 44), (150, 66, 44), (176, 150, 62)
 )  # fmt: skip
-_CARS: tuple[Color, ...] = (
+_CARS: tuple[Tint, ...] = (
     (180, 40, 36), (225, 225, 222), (40, 44, 52), (60, 84, 140), (140, 144, 148), (70, 104, 78),
     (196, 160, 60),
 )  # fmt: skip
-_GROUNDS: tuple[Color, ...] = ((158, 150, 142), (140, 140, 140), (170, 152, 126), (126, 114, 98))
+_GROUNDS: tuple[Tint, ...] = ((158, 150, 142), (140, 140, 140), (170, 152, 126), (126, 114, 98))
 
 
 def draw_scene(generator: np.random.Generator, size: tuple[int, int]) -> tuple[Image.Image, Image.Image]:
@@ -87,7 +87,7 @@ class _Street:
         """Uniform in log z: near things are large and should not hide all the others."""
         return float(math.exp(self.random.uniform(math.log(6), math.log(40))))
 
-    def _slab(self, left: float, right: float, depths: tuple[float, float], color: Color, class_id: int) -> None:
+    def _slab(self, left: float, right: float, depths: tuple[float, float], color: Tint, class_id: int) -> None:
         near, far = depths
         corners = [(left, near), (right, near), (right, far), (left, far)]
         self.canvas.polygon([self.canvas.project(x, 0, z) for x, z in corners], color, class_id, (near + far) / 2)
@@ -109,7 +109,7 @@ class _Street:
                 )
             x += width * self.random.uniform(0.7, 1.3)
 
-    def _markings(self, asphalt: Color) -> None:
+    def _markings(self, asphalt: Tint) -> None:
         """Repairs, wheel tracks and paint: all of it road."""
         left, right = self.road_sides
         for _ in range(self.random.integers(0, 4)):
@@ -167,7 +167,7 @@ class _Street:
         glass = self.canvas.vary((70, 80, 95) if self.random.random() < 0.7 else (180, 200, 220), 15)
         back = x + math.copysign(9, x)
         panes = [self.canvas.vary(glass, 6) for _ in range(5)]
-        sides: list[tuple[Callable[[float, float], Point], float, float]] = [
+        sides: list[tuple[Callable[[float, float], Place], float, float]] = [
             (lambda u, y: self.canvas.project(x + u * (back - x), y, near), near, 0.82),
             (lambda u, y: self.canvas.project(x, y, near + u * (far - near)), (near + far) / 2, 1.0),
         ]
@@ -203,7 +203,7 @@ class _Street:
             self._crown((x, radius * 0.8, z), radius, leaves, 50)
             x += radius * self.random.uniform(0.8, 1.4)
 
-    def _crown(self, centre: tuple[float, float, float], radius: float, color: Color, count: int) -> None:
+    def _crown(self, centre: tuple[float, float, float], radius: float, color: Tint, count: int) -> None:
         """Clumps of leaves, dark ones below and behind, lit ones above."""
         x, y, z = centre
         scale = radius * self.canvas.focal / z

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-Pair = tuple[float, float]
+PerAxis = tuple[float, float]
 
 # Taps of an interpolation along one axis.
 _UPSAMPLE_TAPS = {"upsample_nearest2d": 1, "upsample_bilinear2d": 2, "upsample_bicubic2d": 4}
@@ -24,17 +24,17 @@ _UPSAMPLE_TAPS = {"upsample_nearest2d": 1, "upsample_bilinear2d": 2, "upsample_b
 class View(NamedTuple):
     """What one position of a tensor sees of the image; pairs are (rows, columns)."""
 
-    extent: Pair = (1, 1)  # input pixels, by convolutions, poolings, interpolations and attention inside windows
-    jump: Pair = (1, 1)  # input pixels per position
+    extent: PerAxis = (1, 1)  # input pixels, by convolutions, poolings, interpolations and attention inside windows
+    jump: PerAxis = (1, 1)  # input pixels per position
     everywhere: bool = False  # also the whole image, through a mean or through attention over all positions
     in_windows: bool = False  # through attention inside windows, whose extent is a lower bound
 
-    def widened(self, positions: Pair, *, jump: Pair | None = None) -> "View":
+    def widened(self, positions: PerAxis, *, jump: PerAxis | None = None) -> "View":
         """After a look at `positions` neighbours (this position included), with `jump` from then on."""
         extent = _each(lambda own, count, step: own + (count - 1) * step, self.extent, positions, self.jump)
         return self._replace(extent=extent, jump=jump or self.jump)
 
-    def strided(self, stride: Pair) -> Pair:
+    def strided(self, stride: PerAxis) -> PerAxis:
         """The jump after a stride."""
         return _each(operator.mul, self.jump, stride)
 
@@ -204,9 +204,9 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class _Window(NamedTuple):
-    kernel: Pair
-    stride: Pair
-    dilation: Pair
+    kernel: PerAxis
+    stride: PerAxis
+    dilation: PerAxis
 
 
 def _window_of(name: str, args: Any) -> _Window | None:
@@ -251,12 +251,12 @@ def _merged(views: list[View]) -> View:
     return View(extent, jump, any(view.everywhere for view in views), any(view.in_windows for view in views))
 
 
-def _each(rule: Callable[..., float], *pairs: Any) -> Pair:
+def _each(rule: Callable[..., float], *pairs: Any) -> PerAxis:
     """`rule` for the rows and for the columns."""
     return rule(*(pair[0] for pair in pairs)), rule(*(pair[1] for pair in pairs))
 
 
-def _pair(values: Any) -> Pair:
+def _pair(values: Any) -> PerAxis:
     """(rows, columns) of one number for both or of two."""
     return values[0], values[-1]
 

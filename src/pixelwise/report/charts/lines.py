@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from pixelwise.report.html import Html
 
-Range = tuple[float, float]
+Span = tuple[float, float]
 
 _WIDTH, _HEIGHT = 360, 230  # user units; on a phone one is about a pixel
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 348, 10, 190
 _DOTS_UP_TO = 30
 
 
-class Line(NamedTuple):
+class Series(NamedTuple):
     """Points (x, y) in order of x, NaN where there is none; `kind` is "train", "validation" or "guide"."""
 
     name: str
@@ -23,12 +23,12 @@ class Line(NamedTuple):
 
 
 def line_chart(
-    lines: Sequence[Line],
+    lines: Sequence[Series],
     *,
     title: str,
     x_name: str,
-    x_range: Range | None = None,
-    y_range: Range | None = None,
+    x_range: Span | None = None,
+    y_range: Span | None = None,
     note: str = "",
 ) -> Html:
     """A chart under its title, with a legend; ranges that are not given follow from the points."""
@@ -57,7 +57,7 @@ class _Axis(NamedTuple):
     end: int
 
     @classmethod
-    def of(cls, given: Range | None, values: Iterable[float], start: int, end: int) -> "_Axis":
+    def of(cls, given: Span | None, values: Iterable[float], start: int, end: int) -> "_Axis":
         if given is not None:
             return cls(*given, start, end)
         found = list(values)
@@ -98,7 +98,7 @@ def _frame(across: _Axis, up: _Axis, x_name: str) -> str:
     return "".join(parts)
 
 
-def _line(line: Line, across: _Axis, up: _Axis) -> str:
+def _line(line: Series, across: _Axis, up: _Axis) -> str:
     runs: list[list[str]] = [[]]
     for point in line.points:
         if _is_point(point):
@@ -124,7 +124,7 @@ def _sample(kind: str) -> str:
     )
 
 
-def _description(line: Line) -> str:
+def _description(line: Series) -> str:
     measured = [point for point in line.points if _is_point(point)]
     (first_x, first_y), (last_x, last_y) = measured[0], measured[-1]
     return f"{line.name} from {_number(first_y)} at {_number(first_x)} to {_number(last_y)} at {_number(last_x)}"

@@ -1,7 +1,6 @@
 """What the data hold, from the JSON of the facts: balance of the classes, sizes; and why a mask looks black."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,12 +12,10 @@ from pixelwise.phrases import counted, length, percent
 from pixelwise.report.charts.bars import bars, pie
 from pixelwise.report.facts import class_name
 from pixelwise.report.html import Html, Section, figure, folded, html, joined, picture, table
-from pixelwise.report.numbers import number
+from pixelwise.report.numbers import Row, number
 from pixelwise.report.run.content import Panel
 from pixelwise.report.run.viewer.panel_pictures import shrunk
 from pixelwise.report.shares import Share, largest
-
-Row = Mapping[str, Any]
 
 _FORMAT_SIDE = 480
 _SIZES_SHOWN = 5

@@ -1,17 +1,14 @@
 """Where a model fails: at boundaries, on small objects, on dark images, where it is sure; and doubtful masks."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.phrases import percent
-from pixelwise.report.numbers import number
-
-Row = Mapping[str, Any]
+from pixelwise.report.numbers import Row, number
 
 LISTED = 50
 """So many doubtful masks are listed at most."""
@@ -33,7 +30,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Contrast:
     """Groups that are told apart by one thing. `is_expected` says that a good model shows it, too."""
 
     name: str
@@ -63,13 +60,13 @@ class Comparison:
         return self.worst.wrong / self.best.wrong if self.best.wrong > 0 else math.inf
 
 
-def comparisons(scores: Row, images: Sequence[Row]) -> list[Comparison]:
+def contrasts(scores: Row, images: Sequence[Row]) -> list[Contrast]:
     """All that could be measured, in a fixed order."""
     found = (_boundary(scores), _objects(scores), _brightness(images), _confidence(scores), _image_confidence(images))
     return [each for each in found if each is not None]
 
 
-def largest_effect(found: Sequence[Comparison]) -> str:
+def largest_effect(found: Sequence[Contrast]) -> str:
     """One sentence that names the largest effect; that unsure pixels are more often wrong is none."""
     effects = [each for each in found if not each.is_expected and each.ratio > 1]
     if not effects:
@@ -102,7 +99,7 @@ def _wrongness(group: Group) -> float:
     return -1.0 if math.isnan(group.wrong) else group.wrong
 
 
-def _boundary(scores: Row) -> Comparison | None:
+def _boundary(scores: Row) -> Contrast | None:
     """Of all errors the share e lies on the share p of the pixels: near ones are wrong at rate e w / p."""
     boundary = scores.get("boundary") or {}
     errors, pixels = (number(boundary.get(f"{name}_at_boundary")) for name in ("errors", "pixels"))
@@ -117,10 +114,10 @@ def _boundary(scores: Row) -> Comparison | None:
         f"{percent(errors)} of all errors lie within 4 px of a boundary between true classes. Errors there are often "
         "matters of drawing; errors inside are matters of seeing."
     )
-    return Comparison("boundary or interior", groups, note)
+    return Contrast("boundary or interior", groups, note)
 
 
-def _objects(scores: Row) -> Comparison | None:
+def _objects(scores: Row) -> Contrast | None:
     overall = (scores.get("objects") or {}).get("overall") or {}
     groups = tuple(
         Group(f"{name} objects", f"{entry['regions']:,} objects", 1 - number(entry.get("pixel_recall")))
@@ -128,16 +125,16 @@ def _objects(scores: Row) -> Comparison | None:
         if entry.get("regions")
     )
     note = "Regions of one class in the truth; small: below 0.1 % of the image, large: from 1 % on."
-    return Comparison("small or large objects", groups, note) if len(groups) > 1 else None
+    return Contrast("small or large objects", groups, note) if len(groups) > 1 else None
 
 
-def _brightness(images: Sequence[Row]) -> Comparison | None:
+def _brightness(images: Sequence[Row]) -> Contrast | None:
     names = ("dark images", "images of middle brightness", "bright images")
     note = "Thirds of the images by their mean gray, 0 black to 1 white."
     return _thirds(images, "brightness", "dark or bright images", names, note)
 
 
-def _image_confidence(images: Sequence[Row]) -> Comparison | None:
+def _image_confidence(images: Sequence[Row]) -> Contrast | None:
     names = ("images the model is least sure of", "images in between", "images it is surest of")
     note = (
         "Thirds of the images by the mean probability of the chosen class. A large difference means that unlabelled "
@@ -148,7 +145,7 @@ def _image_confidence(images: Sequence[Row]) -> Comparison | None:
 
 def _thirds(
     images: Sequence[Row], column: str, name: str, names: Sequence[str], note: str, *, is_expected: bool = False
-) -> Comparison | None:
+) -> Contrast | None:
     pairs = np.array([(number(row.get(column)), number(row.get("wrong"))) for row in images]).reshape(-1, 2)
     pairs = pairs[~np.isnan(pairs).any(axis=1)]
     if len(pairs) < _LEAST_IMAGES:
@@ -163,10 +160,10 @@ def _thirds(
         )
         for title, part in zip(names, parts, strict=True)
     )
-    return Comparison(name, groups, note, is_expected)
+    return Contrast(name, groups, note, is_expected)
 
 
-def _confidence(scores: Row) -> Comparison | None:
+def _confidence(scores: Row) -> Contrast | None:
     """Pixels by the probability of their class, from the bins of the calibration."""
     bins = (scores.get("calibration") or {}).get("bins") or []
     pixels = np.array([number(entry.get("pixels")) for entry in bins])
@@ -194,7 +191,7 @@ def _confidence(scores: Row) -> Comparison | None:
         f"{percent(part)} of all errors are made by sure pixels. That unsure pixels are wrong more often is as it "
         "should be."
     )
-    return Comparison("confident or not, by pixel", groups, note, is_expected=True)
+    return Contrast("confident or not, by pixel", groups, note, is_expected=True)
 
 
 def _first_from(ends: NDArray[np.float64], limit: float) -> float:

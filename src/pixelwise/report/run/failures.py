@@ -5,15 +5,12 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
 
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import counted, percent
 from pixelwise.report.html import Html, Section, filter_box, html, joined, table
-from pixelwise.report.numbers import number, score_text
-from pixelwise.report.run.failure_findings import LISTED, Comparison, comparisons, doubtful, largest_effect
-
-Row = Mapping[str, Any]
+from pixelwise.report.numbers import Row, number, score_text
+from pixelwise.report.run.failure_findings import LISTED, Contrast, contrasts, doubtful, largest_effect
 
 MOST_IMAGES = 2000
 """Of more images than these the worst are listed; images.json holds all."""
@@ -31,11 +28,11 @@ _DOWNLOADED = ("name", "confidently_wrong", "wrong", "mean_iou", "confidence")
 
 def failures_section(scores: Row, images: Sequence[Row]) -> Section | None:
     """Shares of wrong pixels by kind, under the sentence that names the largest effect."""
-    found = comparisons(scores, images)
+    found = contrasts(scores, images)
     if not found:
         return None
     said = Html(f"<p><strong>{html(largest_effect(found))}</strong></p>")
-    tables = joined(_comparison(each) for each in found)
+    tables = joined(_contrast(each) for each in found)
     return Section("failures", "Where it fails", joined([said, Html(f'<div class="charts">{tables}</div>')]))
 
 
@@ -123,7 +120,7 @@ def images_section(images: Sequence[Row], places: Mapping[str, int], labels: Lab
     return Section("images", "All images", body)
 
 
-def _comparison(found: Comparison) -> Html:
+def _contrast(found: Contrast) -> Html:
     rows = [
         [group.name, _unbroken(percent(group.wrong) + (f" ± {percent(group.margin)}" * bool(group.margin))), group.size]
         for group in found.groups

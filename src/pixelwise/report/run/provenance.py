@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 
 from pixelwise.report.html import Html, Section, folded, joined, table
-from pixelwise.report.numbers import duration, number
-
-Row = Mapping[str, Any]
+from pixelwise.report.numbers import Row, duration, number
 
 
 def settings_section(settings: Row) -> Section | None:

@@ -1,17 +1,15 @@
 """Outlines, objects by size, probabilities and ranking: what the means over all pixels hide."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import percent
-from pixelwise.report.charts.lines import Line, line_chart
+from pixelwise.report.charts.lines import Series, line_chart
 from pixelwise.report.facts import class_name
 from pixelwise.report.html import Html, Section, folded, html, joined, table
-from pixelwise.report.numbers import number, score_text
-
-Row = Mapping[str, Any]
+from pixelwise.report.numbers import Row, number, score_text
 
 _SMALL_ERROR = 0.02
 _SIZES = ("small", "medium", "large")
@@ -48,7 +46,7 @@ def _boundary(boundary: Row, labels: LabelTable) -> Iterator[Html]:
     )
     trimap: Sequence[Row] = boundary.get("trimap") or ()
     lines = [
-        Line(name, [(number(row["width_px"]), number(row.get(column))) for row in trimap], kind)
+        Series(name, [(number(row["width_px"]), number(row.get(column))) for row in trimap], kind)
         for column, name, kind in (
             ("pixel_accuracy", "pixel accuracy", "train"),
             ("mean_iou", "mean IoU", "validation"),
@@ -109,7 +107,7 @@ def _calibration(calibration: Row, _: LabelTable) -> Iterator[Html]:
     yield Html(f"<p>{_verdict(mean, error)} Expected calibration error: <strong>{score_text(error)}</strong>.</p>")
     points = [(number(entry.get("confidence")), number(entry.get("accuracy"))) for entry in bins]
     points = [point for point in points if not math.isnan(point[0] + point[1])]
-    lines = [Line("true probabilities", [(0, 0), (1, 1)], "guide"), Line("this model", points, "train")]
+    lines = [Series("true probabilities", [(0, 0), (1, 1)], "guide"), Series("this model", points, "train")]
     yield _chart(
         lines,
         title="Reliability",
@@ -176,5 +174,5 @@ def _by_class(title: str, values: Sequence[tuple[int, float]], labels: LabelTabl
     return table(["class", title], rows, caption=f"{title.capitalize()} by class, the weakest first")
 
 
-def _chart(lines: Sequence[Line], **how: Any) -> Html:
+def _chart(lines: Sequence[Series], **how: Any) -> Html:
     return Html(f'<div class="charts">{line_chart(lines, y_range=(0, 1), **how)}</div>')

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pixelwise.data.dataset.listing import FORMATS
+from pixelwise.data.dataset.listing import IMAGE_FORMATS
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.outputs import made_folder
 from pixelwise.sagemaker.channels.recordio import read_records
@@ -141,7 +141,7 @@ class Spool:
         if suffix is None:
             raise DataError(
                 f"{source} ({len(record)} bytes) is no picture: it begins with {record[:8].hex(' ') or 'nothing'}. "
-                f"Expected {FORMATS}; give the channel image files, or {ATTRIBUTES}, whose names end in -ref."
+                f"Expected {IMAGE_FORMATS}; give the channel image files, or {ATTRIBUTES}, whose names end in -ref."
             )
         path = folder / f"{number:07d}{suffix}"
         try:

@@ -8,7 +8,7 @@ import pickle
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -17,10 +17,8 @@ from pixelwise.errors import Interrupted, SettingsError
 from pixelwise.sagemaker.channels.channels import Channel, collect, read_channels
 from pixelwise.sagemaker.container.failures import failure_of, report_failure
 from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters, default_configuration, parse
-from pixelwise.sagemaker.log_lines import CHECKPOINTS_DISABLED, Line, configuration_lines, gpus_line
+from pixelwise.sagemaker.log_lines import CHECKPOINTS_DISABLED, Line, Say, configuration_lines, gpus_line
 from pixelwise.sagemaker.root import Resources, Root, read_hyperparameters, read_resources
-
-Say = Callable[[Line], None]
 
 _REPORT = "report.pickle"
 _DEFAULTS = "pixelwise/sagemaker/hyperparameters/table.py"

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,8 @@ from pixelwise.errors import DataError, SettingsError
 from pixelwise.phrases import listed_lines
 from pixelwise.sagemaker.channels.channels import Channel
 from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters
-from pixelwise.sagemaker.log_lines import Line, label_map_lines
+from pixelwise.sagemaker.log_lines import Line, Say, label_map_lines
 from pixelwise.sagemaker.root import read_json
-
-Say = Callable[[Line], None]
 
 UNREADABLE = ("empty-file", "truncated-file", "unreadable-file", "link-broken", "decompression-bomb")
 LONE = ("image-without-mask", "mask-without-image")

@@ -19,13 +19,11 @@ from pixelwise.sagemaker.channels.channels import Channel
 from pixelwise.sagemaker.container.log import JobLog
 from pixelwise.sagemaker.container.models import packed_weights, read_model, weights_file
 from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters, sample_count_warning, to_settings
-from pixelwise.sagemaker.log_lines import NO_TEST_DATA, Line, final_record, schedule_line, serializing_line
+from pixelwise.sagemaker.log_lines import NO_TEST_DATA, Line, Say, final_record, schedule_line, serializing_line
 from pixelwise.sagemaker.root import Resources, Root
 from pixelwise.settings import Settings
 from pixelwise.training.run import TrainingResult
 from pixelwise.workers import available_cores
-
-Say = Callable[[Line], None]
 
 _NOT_EXTRA = ("checkpoints", "model", "*.tmp")
 

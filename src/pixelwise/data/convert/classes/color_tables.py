@@ -10,7 +10,7 @@ from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError
 from pixelwise.labels import Color, LabelTable
 
-Entry = tuple[str, Color]
+NamedColor = tuple[str, Color]
 
 
 def find_color_table(source: Source) -> tuple[str, LabelTable] | None:
@@ -41,7 +41,7 @@ def read_color_table(source: Source, name: str) -> LabelTable:
     return _table(entries, where)
 
 
-def _table(entries: Sequence[Entry], where: str) -> LabelTable:
+def _table(entries: Sequence[NamedColor], where: str) -> LabelTable:
     return LabelTable.from_json(
         [{"id": i, "name": name, "color": list(color)} for i, (name, color) in enumerate(entries)], source=where
     )
@@ -58,7 +58,7 @@ def _json(content: Any, where: str) -> LabelTable:
     return LabelTable.from_json(content, source=where)
 
 
-def _class_dict(text: str) -> list[Entry]:
+def _class_dict(text: str) -> list[NamedColor]:
     rows = list(csv.DictReader(text.splitlines(), skipinitialspace=True))
     lowered: list[Mapping[str, str]] = [
         {(key or "").strip().lower(): value for key, value in row.items()} for row in rows
@@ -66,12 +66,12 @@ def _class_dict(text: str) -> list[Entry]:
     return [(row["name"].strip(), _rgb(row["r"], row["g"], row["b"])) for row in lowered]
 
 
-def _labelmap(text: str) -> list[Entry]:
+def _labelmap(text: str) -> list[NamedColor]:
     lines = [line.split(":") for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return [(parts[0].strip(), _rgb(*parts[1].split(","))) for parts in lines if len(parts) > 1]
 
 
-def _label_colors(text: str) -> list[Entry]:
+def _label_colors(text: str) -> list[NamedColor]:
     rows = (re.fullmatch(r"\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S.*?)\s*", line) for line in text.splitlines())
     return [(row[4], _rgb(row[1], row[2], row[3])) for row in rows if row]
 
@@ -81,7 +81,7 @@ def _rgb(*channels: str) -> Color:
     return red, green, blue
 
 
-_TABLES: dict[str, Callable[[str], list[Entry]]] = {
+_TABLES: dict[str, Callable[[str], list[NamedColor]]] = {
     "classes.json": lambda _: [],
     "class_dict.csv": _class_dict,
     "labelmap.txt": _labelmap,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from pixelwise.scoring.formulas import Floats
 
 WIDE_FROM = 9
 """From so many values on the median is taken over 5 of them, below over 3."""

@@ -4,12 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pixelwise.report.charts.lines import Line, Range, line_chart
+from pixelwise.report.charts.lines import Series, Span, line_chart
 from pixelwise.report.html import Html, Section, folded, html, joined, prose, table
 from pixelwise.report.numbers import duration, number, score_text
 from pixelwise.report.run.learning.diagnosis import Diagnosis
 
-_CHARTS: tuple[tuple[str, str, Range | None], ...] = (
+_CHARTS: tuple[tuple[str, str, Span | None], ...] = (
     ("loss", "Loss", None),
     ("miou", "Mean IoU", (0.0, 1.0)),
     ("pixel_accuracy", "Pixel accuracy", (0.0, 1.0)),
@@ -23,7 +23,7 @@ _NOTE = (
 def learning_section(history: Sequence[Mapping[str, Any]], diagnosis: Diagnosis) -> Section:
     """Curves of loss, mean IoU, pixel accuracy and learning rate, the diagnosis above and the numbers below them."""
     charts = [_pair(history, column, title, y_range) for column, title, y_range in _CHARTS]
-    rate = Line("learning rate", _points(history, "learning_rate"), "guide")
+    rate = Series("learning rate", _points(history, "learning_rate"), "guide")
     charts.append(line_chart([rate], title="Learning rate", x_name="epoch", x_range=_span(history)))
     body = [
         diagnosis_html(diagnosis),
@@ -41,9 +41,9 @@ def diagnosis_html(diagnosis: Diagnosis) -> Html:
     )
 
 
-def _pair(history: Sequence[Mapping[str, Any]], column: str, title: str, y_range: Range | None) -> Html:
+def _pair(history: Sequence[Mapping[str, Any]], column: str, title: str, y_range: Span | None) -> Html:
     lines = [
-        Line(name, _points(history, f"{split}_{column}"), split)
+        Series(name, _points(history, f"{split}_{column}"), split)
         for split, name in (("train", "training"), ("validation", "validation"))
     ]
     return line_chart(
@@ -51,7 +51,7 @@ def _pair(history: Sequence[Mapping[str, Any]], column: str, title: str, y_range
     )
 
 
-def _best(validation: Line, column: str) -> str:
+def _best(validation: Series, column: str) -> str:
     measured = [(y, -x) for x, y in validation.points if not math.isnan(y)]
     if not measured:
         return ""
@@ -70,7 +70,7 @@ def _epoch(row: Mapping[str, Any], index: int) -> float:
     return float(index + 1) if math.isnan(epoch) else epoch
 
 
-def _span(history: Sequence[Mapping[str, Any]]) -> Range:
+def _span(history: Sequence[Mapping[str, Any]]) -> Span:
     """Equal for all charts, so that an epoch stands at the same place in each."""
     epochs = [_epoch(row, i) for i, row in enumerate(history)] or [0.0]
     return (min(epochs), max(epochs)) if min(epochs) < max(epochs) else (epochs[0] - 1, epochs[0] + 1)

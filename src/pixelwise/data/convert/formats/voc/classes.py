@@ -34,7 +34,7 @@ Masks = Sequence[tuple[str, str, Mapping[str, str]]]
 """Of each folder: its root, the name of the folder of masks, and the masks by stem."""
 
 
-class Meaning(NamedTuple):
+class VocClasses(NamedTuple):
     """The classes and how masks say them."""
 
     labels: LabelTable
@@ -44,12 +44,12 @@ class Meaning(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def classes(source: Source, options: Options, masks: Masks) -> Meaning:
+def classes(source: Source, options: Options, masks: Masks) -> VocClasses:
     """The classes of a VOC folder, see voc.read; DataError where nothing says what they are."""
     if options.classes is not None:
         given = options.classes
         ignored = {color_number(BORDER): IGNORE}
-        return Meaning(given, {IGNORE: IGNORE} | values_of(given), ignored | colors_of(given))
+        return VocClasses(given, {IGNORE: IGNORE} | values_of(given), ignored | colors_of(given))
     for name in _files(source, "labelmap.txt"):
         return _of_label_map(source, name)
     for name in _files(source, "class_names.txt"):
@@ -86,7 +86,7 @@ def _without_marks(names: Sequence[str]) -> list[str]:
     return ["background" if name == "_background_" else name for name in given]
 
 
-def _by_index(names: Sequence[str], masks: Masks, source: Source, note: str) -> Meaning:
+def _by_index(names: Sequence[str], masks: Masks, source: Source, note: str) -> VocClasses:
     colors = {i: voc_color(i) for i in range(len(names))}
     labels = LabelTable.named(names, colors)
     if _in_color(source, masks):
@@ -94,7 +94,7 @@ def _by_index(names: Sequence[str], masks: Masks, source: Source, note: str) -> 
         labels = LabelTable.named(names, colors, sources=sources, ignored=[BORDER])
     by_color = {color_number(color): i for i, color in colors.items()} | {color_number(BORDER): IGNORE}
     by_value = {i: i for i in range(len(names))} | {IGNORE: IGNORE}
-    return Meaning(labels, by_value, by_color, notes=(note,) if note else ())
+    return VocClasses(labels, by_value, by_color, notes=(note,) if note else ())
 
 
 def _in_color(source: Source, masks: Masks) -> bool:
@@ -105,7 +105,7 @@ def _in_color(source: Source, masks: Masks) -> bool:
         return False
 
 
-def _of_label_map(source: Source, name: str) -> Meaning:
+def _of_label_map(source: Source, name: str) -> VocClasses:
     """CVAT's and datumaro's table: lines of `name:red,green,blue:parts:actions`, in the order of the indices."""
     colors: dict[str, Color] = {}
     for line in source.read(name).decode("utf-8-sig", "replace").splitlines():
@@ -120,7 +120,7 @@ def _of_label_map(source: Source, name: str) -> Meaning:
     labels = LabelTable.named(tuple(colors), by_index, sources=sources, ignored=[border])
     by_color = {color_number(border): IGNORE} | {color_number(color): i for i, color in by_index.items()}
     by_value = {i: i for i in by_index} | {IGNORE: IGNORE}
-    return Meaning(labels, by_value, by_color, True, (f"Class names and colours are from {name}.",))
+    return VocClasses(labels, by_value, by_color, True, (f"Class names and colours are from {name}.",))
 
 
 def _color(text: str, where: str) -> Color:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pixelwise.data.convert.classes.mapping import class_ids_of
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.formats.voc.classes import Meaning, classes
+from pixelwise.data.convert.formats.voc.classes import VocClasses, classes
 from pixelwise.data.convert.formats.voc.lists import read_lists
 from pixelwise.data.convert.source import Source
 from pixelwise.data.dataset.channels import IMAGE_SUFFIXES
@@ -94,7 +94,7 @@ def _chosen(source: Source, root: str, kinds: Iterable[str]) -> str:
     return found[0]
 
 
-def _items(source: Source, folder: _Folder, meaning: Meaning, *, several: bool) -> tuple[list[Item], list[str]]:
+def _items(source: Source, folder: _Folder, meaning: VocClasses, *, several: bool) -> tuple[list[Item], list[str]]:
     splits, notes = read_lists(source, folder.root, folder.masks)
     prefix = f"{PurePosixPath(folder.root).name or 'root'}/" if several else ""
     items = []
@@ -106,7 +106,7 @@ def _items(source: Source, folder: _Folder, meaning: Meaning, *, several: bool) 
     return items, notes
 
 
-def _class_ids(source: Source, mask: str, meaning: Meaning) -> npt.NDArray[np.uint8]:
+def _class_ids(source: Source, mask: str, meaning: VocClasses) -> npt.NDArray[np.uint8]:
     raw = decode(source.read(mask), mask)
     if raw.kind in ("16-bit", "colors") or (raw.kind in PALETTES and meaning.palette_by_color):
         return class_ids_of(raw.colors(), meaning.colors, mask)
