@@ -12,7 +12,7 @@ from PIL import Image
 
 import pixelwise.sagemaker.container.job as job_module
 from pixelwise.errors import OutOfMemory
-from tests.journeys.sagemaker_job import CHANNELS, configure, tiny_job
+from tests.journeys.sagemaker.job import CHANNELS, configure, tiny_job
 
 MAGIC = 0xCED7230A
 

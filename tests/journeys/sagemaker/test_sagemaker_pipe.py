@@ -8,7 +8,7 @@ import shutil
 import struct
 import threading
 
-from tests.journeys.sagemaker_job import configure, tiny_job, train
+from tests.journeys.sagemaker.job import configure, tiny_job, train
 
 MAGIC = 0xCED7230A
 

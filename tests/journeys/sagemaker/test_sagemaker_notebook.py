@@ -12,7 +12,7 @@ import timm
 from PIL import Image
 
 import pixelwise
-from tests.journeys.sagemaker_job import PHOTOGRAPHS, Endpoint, photograph_job, train
+from tests.journeys.sagemaker.job import PHOTOGRAPHS, Endpoint, photograph_job, train
 from tests.serving.record_schema import schema
 
 TRAIN, VALIDATION, EPOCHS = 16, 4, 2

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pixelwise.bundle import load_bundle
-from tests.journeys.sagemaker_job import CHANNELS, SECONDS, configure, finish, start, tiny_job, train
+from tests.journeys.sagemaker.job import CHANNELS, SECONDS, configure, finish, start, tiny_job, train
 
 
 def digest(root):

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from pixelwise.serving.protobuf_record import decode_record
-from tests.journeys.sagemaker_job import CHANNELS, Endpoint, configure, tiny_job, train
+from tests.journeys.sagemaker.job import CHANNELS, Endpoint, configure, tiny_job, train
 from tests.sagemaker.artefact.artefacts import artefact
 from tests.sagemaker.artefact.gluon_reference import small_image
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.conftest import draw_pair
-from tests.journeys.sagemaker_job import CHANNELS, configure, tiny_job, train
+from tests.journeys.sagemaker.job import CHANNELS, configure, tiny_job, train
 
 
 @pytest.fixture
