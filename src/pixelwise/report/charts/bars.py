@@ -58,7 +58,7 @@ def pie(shares: Iterable[Share], *, title: str) -> Html:
         start += part
     rim = f'<circle r="{_RADIUS}" fill="none" stroke="currentColor" stroke-opacity="0.45"/>'
     drawn = "".join(slices) + rim + _names_around(labels)
-    opening = f'<svg class="pie" viewBox="-170 -105 340 210" width="340" height="210" {_opening(title, "")}'
+    opening = f'<svg class="pie" viewBox="-196 -105 392 210" width="392" height="210" {_opening(title, "")}'
     entries = (
         f"<li>{swatch(share.color)}{escape(share.name)} <span>{percent(share.value / whole)}</span></li>"
         for share in ordered

@@ -10,6 +10,7 @@ from pixelwise.report.html import Html
 Span = tuple[float, float]
 
 _WIDTH, _HEIGHT = 360, 230  # user units; on a phone one is about a pixel
+_MARGIN = 10  # left of them: numbers such as 0.0005 need more room
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 348, 10, 190
 _DOTS_UP_TO = 30
 
@@ -43,7 +44,8 @@ def line_chart(
     added = f'<br><span class="quiet">{escape(note)}</span>' if note else ""
     return Html(
         f'<figure class="chart"><figcaption><strong>{escape(title)}</strong><br>{keys}{added}</figcaption>'
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" role="img" fill="currentColor" '
+        f'<svg viewBox="{-_MARGIN} 0 {_WIDTH + _MARGIN} {_HEIGHT}" width="{_WIDTH + _MARGIN}" height="{_HEIGHT}" '
+        f'role="img" fill="currentColor" '
         f'font-size="12"><title>{escape(title)}</title><desc>{escape(described)}</desc>{"".join(parts)}</svg></figure>'
     )
 
