@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pixelwise import menus
-from pixelwise.menus import CLASS_WEIGHTS, HEADS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, Choice
+from pixelwise.menus import CLASS_WEIGHTS, HEADS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, TALLIES, Choice
 from tests.conftest import TINY_FLAGS
 
 MENUS = {
@@ -15,6 +15,7 @@ MENUS = {
     "optimizer": OPTIMIZERS,
     "lr_scheduler": SCHEDULES,
     "precision": PRECISIONS,
+    "score": TALLIES,
 }
 ENTRIES = [(setting, name) for setting, menu in MENUS.items() for name in menu]
 

@@ -4,9 +4,12 @@ import torch
 
 from pixelwise.data.batches import Batch
 from pixelwise.labels import LabelTable
+from pixelwise.menus import TALLIES
 from pixelwise.scoring.bootstrap import effective_number
+from pixelwise.scoring.difference import DifferenceTally
 from pixelwise.scoring.examine import Tallies
-from pixelwise.scoring.uncertainty import _scores, insight_intervals
+from pixelwise.scoring.formulas import PER_CLASS, SUMMARY
+from pixelwise.scoring.uncertainty import insight_intervals
 
 LABELS = LabelTable.numbered(3)
 
@@ -26,31 +29,54 @@ def examined(seeds, shape=(24, 30)):
 
 def test_the_sums_over_the_images_give_the_scores_of_the_tallies():
     tallies = examined(range(6))
-    numbers = {name: np.array(rows).sum(axis=0, keepdims=True) for name, rows in tallies._numbers.items()}
-    found = {name: float(values[0]) for name, values in _scores(numbers, 3).items()}
-    insight = tallies.result().insight
+    found = {}
+    for name, rows in tallies._of_images().items():
+        scores = tallies.tallies[name].scores(rows.sum(axis=0, keepdims=True))
+        found |= {score: float(values[0]) for score, values in scores.items()}
+    results = tallies.result().insight.results
     assert found == pytest.approx(
         {
-            "mean_boundary_iou": insight.boundary.mean_boundary_iou,
-            "errors_at_boundary": insight.boundary.errors_at_boundary,
-            "interior_accuracy": insight.boundary.interior_accuracy,
-            "small_object_recall": insight.objects.overall[0].mean_recall,
-            "medium_object_recall": insight.objects.overall[1].mean_recall,
-            "large_object_recall": insight.objects.overall[2].mean_recall,
-            "expected_calibration_error": insight.calibration.expected_calibration_error,
-            "brier_score": insight.calibration.brier_score,
-            "negative_log_likelihood": insight.calibration.negative_log_likelihood,
-            "mean_absolute_difference": insight.difference.mean_absolute_difference,
-            "share_differing": insight.difference.share_differing,
+            "mean_boundary_iou": results["boundary"].mean_boundary_iou,
+            "errors_at_boundary": results["boundary"].errors_at_boundary,
+            "interior_accuracy": results["boundary"].interior_accuracy,
+            "small_object_recall": results["objects"].overall[0].mean_recall,
+            "medium_object_recall": results["objects"].overall[1].mean_recall,
+            "large_object_recall": results["objects"].overall[2].mean_recall,
+            "expected_calibration_error": results["calibration"].expected_calibration_error,
+            "brier_score": results["calibration"].brier_score,
+            "negative_log_likelihood": results["calibration"].negative_log_likelihood,
+            "mean_absolute_difference": results["difference"].values["mean_absolute_difference"],
+            "share_differing": results["difference"].values["share_differing"],
         },
         nan_ok=True,
     )
 
 
+@pytest.mark.parametrize("name", TALLIES)
+def test_scores_of_rows_are_those_of_each_row_alone(name):
+    tallies = examined(range(6))
+    tally, rows = tallies.tallies[name], tallies._of_images()[name]
+    together = tally.scores(rows)
+    for i in range(len(rows)):
+        alone = tally.scores(rows[i : i + 1])
+        assert [values.shape for values in alone.values()] == [(1,)] * len(together)
+        assert {score: values[0] for score, values in alone.items()} == pytest.approx(
+            {score: values[i] for score, values in together.items()}, nan_ok=True
+        )
+    assert tally.held(rows).shape in ((6, 1), (6, len(together)))
+
+
+def test_scores_have_names_of_their_own():
+    tallies = examined(range(2))
+    names = [score for tally in tallies.tallies.values() for score in tally.scores(tally.numbers()[None])]
+    known = [*names, *TALLIES, *SUMMARY, *PER_CLASS]
+    assert len(set(known)) == len(known)
+
+
 def test_an_interval_holds_its_score_and_narrows_with_more_images():
     few, many = (examined(range(count)).result().insight for count in (8, 64))
     low, high = many.intervals["brier_score"]
-    assert low < many.calibration.brier_score < high
+    assert low < many.results["calibration"].brier_score < high
     assert high - low < few.intervals["brier_score"].high - few.intervals["brier_score"].low
 
 
@@ -67,9 +93,8 @@ def test_intervals_of_a_ratio_cover_the_truth_in_93_to_97_of_100():
         pixels = generator.integers(500, 1500, 100).astype(float)
         differing = np.round(pixels * generator.beta(3, 7, 100))
         rows = np.stack([differing, differing, pixels], axis=1)
-        nothing = {"boundary": np.zeros((100, 3 * 2 + 14)), "objects": np.zeros((100, 6))}
-        numbers = {**nothing, "calibration": np.zeros((100, 47)), "difference": rows}
-        low, high = insight_intervals(numbers, 2, seed=seed)["share_differing"]
+        found = insight_intervals({"difference": DifferenceTally(2)}, {"difference": rows}, seed=seed)
+        low, high = found["share_differing"]
         covered += low <= 0.3 <= high
     assert 0.93 <= covered / rounds <= 0.97
 

@@ -1,31 +1,19 @@
 """Mean absolute difference of class-id images, the error that the Keras course on human parsing looks at."""
 
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.labels import IGNORE
-from pixelwise.values import strict_json
+from pixelwise.scoring.formulas import Floats, ratio
+from pixelwise.scoring.tally import PlainScores, Scored, ScoreTally
 
 DEFINITION = (
     "mean_absolute_difference: |true id - predicted id| / (K - 1), averaged over the labelled pixels; 0 none "
     "wrong, 1 all as far off as ids can be. It treats names as amounts: confusing class 1 with 2 counts less than "
     "1 with 19, whatever they are. share_differing, the share of pixels that are wrong, does not."
 )
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How far the class maps are from the truth; from 0 (equal) to 1, NaN without labelled pixels."""
-
-    mean_absolute_difference: float
-    share_differing: float
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields by name, null for NaN, and what they mean."""
-        return {"definition": DEFINITION, **strict_json(vars(self))}
 
 
 def absolute_difference(
@@ -36,23 +24,36 @@ def absolute_difference(
     return np.where(truth == IGNORE, np.float32(0), apart)
 
 
-class DifferenceTally:
-    """Exact sums over images."""
+class DifferenceTally(ScoreTally):
+    """Exact sums over images: how far the class maps are from the truth."""
 
-    def __init__(self, num_classes: int) -> None:
-        self._num_classes = num_classes
+    def __init__(self, num_classes: int, temperature: float = 1.0) -> None:
+        super().__init__(num_classes, temperature)
         self._pixels = self._differing = self._apart = 0
 
-    def add(self, truth: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> None:
-        """Count two class maps of one shape; pixels whose truth is 255 count for nothing."""
+    def add(self, image: Scored) -> None:
+        """Count the two class maps of an image."""
+        truth, predicted = image.truth, image.predicted
         wrong = (truth != predicted) & (truth != IGNORE)
         self._pixels += int(np.count_nonzero(truth != IGNORE))
         self._differing += int(np.count_nonzero(wrong))
         self._apart += int(np.abs(truth[wrong].astype(np.int64) - predicted[wrong]).sum())
 
-    def numbers(self) -> NDArray[np.float64]:
+    def numbers(self) -> Floats:
         """(3,) sums over the images so far: how far ids are apart, pixels that differ, labelled pixels."""
         return np.array([self._apart, self._differing, self._pixels], dtype=np.float64)
+
+    def scores(self, sums: Floats) -> dict[str, Floats]:
+        """From 0 (equal) to 1; NaN without labelled pixels."""
+        apart, differing, pixels = sums.T
+        return {
+            "mean_absolute_difference": ratio(apart, pixels * max(self.num_classes - 1, 1)),
+            "share_differing": ratio(differing, pixels),
+        }
+
+    def held(self, sums: Floats) -> Floats:
+        """(R, 1): labelled pixels."""
+        return sums[:, 2:]
 
     def __iadd__(self, other: Self) -> Self:
         """Take in the sums of another part of the data."""
@@ -61,9 +62,6 @@ class DifferenceTally:
         self._apart += other._apart
         return self
 
-    def result(self) -> Difference:
+    def result(self) -> PlainScores:
         """The means over all labelled pixels."""
-        if not self._pixels:
-            return Difference(float("nan"), float("nan"))
-        largest = self._pixels * max(self._num_classes - 1, 1)
-        return Difference(self._apart / largest, self._differing / self._pixels)
+        return PlainScores(DEFINITION, self.summary())
