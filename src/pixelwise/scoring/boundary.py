@@ -29,6 +29,7 @@ NEAR_BOUNDARY = 4
 """Pixels; errors that near to a boundary of the truth are errors of drawing more than of seeing."""
 
 _BANDS = len(WIDTHS) + 1  # the pixels that a width reaches and no smaller one does; the last: what none reaches
+_NEAR_BANDS = WIDTHS.index(NEAR_BOUNDARY) + 1
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,7 @@ class BoundaryTally(ScoreTally):
     def scores(self, sums: Floats) -> dict[str, Floats]:
         """Shares from 0 to 1: the mean of Boundary IoU, errors at boundaries, and accuracy away from them."""
         edges, hits, pixels = self._split(sums)
-        near = _widths_to(NEAR_BOUNDARY)
-        wrong = pixels - hits
+        wrong, near = pixels - hits, _NEAR_BANDS
         return {
             "mean_boundary_iou": mean(_edge_iou(edges)),
             "errors_at_boundary": ratio(wrong[:, :near].sum(axis=1), wrong.sum(axis=1)),
@@ -134,7 +134,7 @@ class BoundaryTally(ScoreTally):
             boundary_iou=tuple(_edge_iou(self._edges).tolist()),
             trimap_accuracy=tuple(ratio(right.sum(axis=1), truth.sum(axis=1)).tolist()),
             trimap_mean_iou=tuple(float(mean(of_classes)) for of_classes in ious),
-            pixels_at_boundary=float(ratio(pixels[: _widths_to(NEAR_BOUNDARY)].sum(), pixels.sum())),
+            pixels_at_boundary=float(ratio(pixels[:_NEAR_BANDS].sum(), pixels.sum())),
             **self.summary(),
         )
 
@@ -149,11 +149,6 @@ def _edge_iou(edges: NDArray[Any]) -> Floats:
     """(..., K) of the pixels right, of the truth and predicted in the edge regions, (..., 3, K)."""
     both, true, seen = np.moveaxis(edges, -2, 0)
     return ratio(both, true + seen - both)
-
-
-def _widths_to(reach: int) -> int:
-    """How many of the bands lie within `reach` px, one of WIDTHS, of a boundary."""
-    return WIDTHS.index(reach) + 1
 
 
 def _bands(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
