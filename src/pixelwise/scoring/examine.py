@@ -108,7 +108,7 @@ class Tallies:
         probabilities = (logits / self.temperature).softmax(dim=0)
         scored = Scored(truth, predicted, logits, probabilities)
         for each, tally in self.tallies.items():
-            before = tally.numbers()
+            before = tally.numbers().copy()  # a tally may go on in the same array
             tally.add(scored)
             self._numbers[each].append(tally.numbers() - before)
         confidence = probabilities.amax(dim=0).cpu().numpy()

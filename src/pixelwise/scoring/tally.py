@@ -1,7 +1,8 @@
 """The shape of every tally of `menus.TALLIES`: sums over images, and scores that follow from the sums.
 
 A new score that takes more than a confusion matrix is a class with this shape in a file of its own, and a line in
-`menus.TALLIES`; it then stands in scores.json with its 95 % interval, and in the report.
+`menus.TALLIES`; it then stands in scores.json with its 95 % interval, and in the report. The shortest is
+`difference.DifferenceTally`.
 """
 
 from abc import ABC, abstractmethod
