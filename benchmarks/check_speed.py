@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 import pixelwise
-from pixelwise.data.channels import CHANNELS, IMAGE_SUFFIXES
+from pixelwise.data.dataset.channels import CHANNELS, IMAGE_SUFFIXES
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 LISTED = (1_000, 100_000)

@@ -14,7 +14,7 @@ from pathlib import Path
 from machine import facts
 
 from pixelwise.data.batches import TrainingBatches
-from pixelwise.data.pairs import find_pairs, open_dataset
+from pixelwise.data.dataset.pairs import find_pairs, open_dataset
 from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.runtime import start

@@ -48,7 +48,7 @@ def make_model(folder):
 
 
 def draw_images(folder):
-    from pixelwise.data.scene import draw_scene
+    from pixelwise.data.synthetic.scene import draw_scene
 
     folder.mkdir()
     for i in range(IMAGES_DRAWN):

@@ -24,12 +24,12 @@ from machine import facts
 from torch import nn
 
 from pixelwise.data.batches import Batch, EvaluationBatches, TrainingBatches
-from pixelwise.data.pairs import find_pairs, open_dataset
+from pixelwise.data.dataset.pairs import find_pairs, open_dataset
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.runtime import start
-from pixelwise.sagemaker.gluon_names import our_name
-from pixelwise.sagemaker.hyperparameters import parse, to_settings
+from pixelwise.sagemaker.artefact.names import our_name
+from pixelwise.sagemaker.hyperparameters.parse import parse, to_settings
 from pixelwise.scoring.evaluate import evaluate
 from pixelwise.training.checkpoint import TrainingState
 from pixelwise.training.learner import Learner

@@ -9,6 +9,9 @@ from PIL import Image
 
 from pixelwise.cli import main
 
+REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+"""Photographs and masks of public datasets, beside the checkout; what needs them is skipped where they are not."""
+
 TINY_FLAGS = ["--no-pretrained", "--backbone", "mobilenetv2_035", "--algorithm", "fcn", "--crop-size", "32"]
 TINY_FLAGS += ["--mini-batch-size", "4", "--epochs", "2", "--precision", "float32"]
 

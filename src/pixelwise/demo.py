@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 import pixelwise
-from pixelwise.data.synthetic import draw_dataset
+from pixelwise.data.synthetic.dataset import draw_dataset
 from pixelwise.errors import SettingsError
 from pixelwise.inference.render import error_map, mask_image, panel, save_png
 from pixelwise.labels import LabelTable

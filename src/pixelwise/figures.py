@@ -1,7 +1,6 @@
 """What notebooks draw with: masks as pictures, panels, and every figure of a run and an evaluation."""
 
 from pixelwise.inference.render import error_map, mask_image, overlay, panel
-from pixelwise.report.diagnosis import diagnose
 from pixelwise.report.figures import (
     annotation_format,
     class_distribution,
@@ -18,7 +17,8 @@ from pixelwise.report.figures import (
     trimap,
     write_figures,
 )
-from pixelwise.report.panels import make_panel
+from pixelwise.report.run.learning.diagnosis import diagnose
+from pixelwise.report.run.viewer.panels import make_panel
 
 __all__ = [
     "annotation_format",

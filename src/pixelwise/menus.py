@@ -53,9 +53,9 @@ LOSSES: dict[str, Choice] = {
 """Functions; see `training.losses`."""
 
 CLASS_WEIGHTS: dict[str, Choice] = {
-    "inverse_square_root": Choice("1 / sqrt(share of the pixels)", "pixelwise.data.advice:inverse_square_root"),
+    "inverse_square_root": Choice("1 / sqrt(share of the pixels)", "pixelwise.data.facts.advice:inverse_square_root"),
     "median_frequency": Choice(
-        "median frequency / frequency in the images that have the class", "pixelwise.data.advice:median_frequency"
+        "median frequency / frequency in the images that have the class", "pixelwise.data.facts.advice:median_frequency"
     ),
     "none": Choice("all classes alike"),
 }

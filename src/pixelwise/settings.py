@@ -45,7 +45,7 @@ WEIGHT_LIST = Form(_to_class_weights, f"one of {', '.join(CLASS_WEIGHTS)} or one
 LOSS_SUM = Form(to_text, "a loss or a sum such as cross_entropy+0.5*dice")
 
 
-class Limits(TypedDict, total=False):
+class Bounds(TypedDict, total=False):
     """The range of a number."""
 
     at_least: float
@@ -63,7 +63,7 @@ def setting(
     *,
     form: Form | None = None,
     choices: Mapping[str, Choice] | tuple[int, ...] = (),
-    **limits: Unpack[Limits],
+    **limits: Unpack[Bounds],
 ) -> Any:
     """A dataclass field with its group, its meaning and what it may be.
 

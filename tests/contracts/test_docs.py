@@ -4,7 +4,7 @@ import re
 import runpy
 from pathlib import Path
 
-from pixelwise.data.convert.formats import FORMATS
+from pixelwise.data.convert.menu import FORMATS
 from pixelwise.data.findings import CODES
 from pixelwise.settings import FIELDS
 

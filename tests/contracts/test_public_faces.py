@@ -62,7 +62,9 @@ def test_what_is_shown_imports_public_names_only(path):
 
 
 def test_the_guard_refuses_what_is_in_no_list():
-    assert offences("from pixelwise.data.pairs import find_pairs") == ["pixelwise.data.pairs.find_pairs"]
+    assert offences("from pixelwise.data.dataset.pairs import find_pairs") == [
+        "pixelwise.data.dataset.pairs.find_pairs"
+    ]
     assert offences("from pixelwise.figures import np") == ["pixelwise.figures.np"]
     assert offences("import pixelwise.training.loop") == ["pixelwise.training.loop"]
     assert offences("import pixelwise\npixelwise.fit()") == ["pixelwise.fit"]

@@ -1,5 +1,4 @@
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,11 +7,12 @@ from PIL import Image
 
 from pixelwise.data import batches
 from pixelwise.data.batches import EvaluationBatches, TrainingBatches, centre_crop
-from pixelwise.data.pairs import Pair, find_pairs
+from pixelwise.data.dataset.pairs import Pair, find_pairs
 from pixelwise.data.reading import read_sample
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.settings import Settings
+from tests.conftest import REAL_DATA
 
 LABELS = LabelTable.numbered(2)
 SETTINGS = Settings(crop_size=24, mini_batch_size=4, num_workers=2, seed=5)
@@ -221,7 +221,7 @@ def test_validation_crops_make_all_sizes_one(tmp_path):
     assert batch.images.shape == (4, 3, 24, 24)
 
 
-CAMVID = Path(__file__).resolve().parents[3] / "shared" / "data" / "camvid"
+CAMVID = REAL_DATA / "camvid"
 
 
 @pytest.mark.skipif(not CAMVID.is_dir(), reason="the shared data is not here")

@@ -1,15 +1,15 @@
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pixelwise.data import reading
-from pixelwise.data.pairs import Pair
+from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.reading import decode_mask, image_size, read_image, read_mask, read_pair, read_sample
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+from tests.conftest import REAL_DATA
 
 LABELS = LabelTable.numbered(3)
 CLASS_IDS = np.array([[0, 1, 2], [255, 0, 2]], dtype=np.uint8)
@@ -239,7 +239,7 @@ def test_images_above_pillows_limit_are_read_and_above_ours_refused(tmp_path, mo
         read_image(path)
 
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA = REAL_DATA
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the shared data is not here")

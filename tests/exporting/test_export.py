@@ -20,13 +20,13 @@ import pixelwise
 from pixelwise.bundle import Bundle, load_bundle, save_bundle
 from pixelwise.errors import MissingExtra, ModelError, SettingsError
 from pixelwise.exporting.export import export, parse_size
-from pixelwise.exporting.formats import FORMATS
+from pixelwise.exporting.formats import EXPORT_FORMATS
 from pixelwise.exporting.graph import RegionPooling, deployed_graph, use_region_pooling
 from pixelwise.exporting.parity import Parity, Trial
 from pixelwise.labels import LabelTable
 from pixelwise.menus import HEADS
-from pixelwise.models.depthwise import DepthwiseConv2d
-from pixelwise.models.dilation import DilatedConv2d
+from pixelwise.models.cpu.depthwise import DepthwiseConv2d
+from pixelwise.models.cpu.dilated import DilatedConv2d
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.settings import Settings
 
@@ -181,8 +181,8 @@ def test_a_file_with_another_normalisation_is_caught_and_leaves_the_old_one(expo
     other = dataclasses.replace(bundle, state={**bundle.state, "mean": bundle.state["mean"] + 20})
     save_bundle(tmp_path / "model", other)
     (tmp_path / "old.pt2").write_bytes(b"old")
-    copied = FORMATS[".pt2"]._replace(write=lambda graph, size, path, facts: shutil.copy(made.file, path))
-    monkeypatch.setitem(FORMATS, ".pt2", copied)
+    copied = EXPORT_FORMATS[".pt2"]._replace(write=lambda graph, size, path, facts: shutil.copy(made.file, path))
+    monkeypatch.setitem(EXPORT_FORMATS, ".pt2", copied)
     for name in ("old.pt2", "new.pt2"):
         with pytest.raises(ModelError, match=r"does not give what the model gives: on 2 images of 64x96"):
             export(tmp_path / "model", tmp_path / name)

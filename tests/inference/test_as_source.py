@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.check import check_dataset
-from pixelwise.data.pairs import open_dataset
-from pixelwise.data.repair import repair
+from pixelwise.data.check.dataset import check_dataset
+from pixelwise.data.dataset.pairs import open_dataset
+from pixelwise.data.repair.dataset import repair
 from pixelwise.errors import SettingsError
 from pixelwise.inference.files import predict_files
 from pixelwise.inference.predictor import Prediction

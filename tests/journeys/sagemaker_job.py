@@ -8,15 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from unittest import mock
 from urllib.parse import urlsplit
 
-from pixelwise.sagemaker.container_commands import main
-from tests.conftest import draw_pair
+from pixelwise.sagemaker.container.commands import main
+from tests.conftest import REAL_DATA, draw_pair
 
 CHANNELS = ("train", "train_annotation", "validation", "validation_annotation")
-PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared" / "data" / "camvid"
+PHOTOGRAPHS = REAL_DATA / "camvid"
 SECONDS = 240
 
 # Eight tiny pictures of a bright square, and a network that learns them in seconds.

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import pixelwise
-from pixelwise.data.synthetic import draw_dataset
+from pixelwise.data.synthetic.dataset import draw_dataset
 from tests.conftest import TINY_FLAGS
 
 COLORS = np.array([[0, 0, 0], [128, 64, 128], [70, 70, 70], [107, 142, 35], [70, 130, 180]], dtype=np.uint8)

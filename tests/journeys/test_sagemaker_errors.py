@@ -10,7 +10,7 @@ import threading
 import pytest
 from PIL import Image
 
-import pixelwise.sagemaker.job as job_module
+import pixelwise.sagemaker.container.job as job_module
 from pixelwise.errors import OutOfMemory
 from tests.journeys.sagemaker_job import CHANNELS, configure, tiny_job
 

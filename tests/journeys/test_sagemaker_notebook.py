@@ -13,7 +13,7 @@ from PIL import Image
 
 import pixelwise
 from tests.journeys.sagemaker_job import PHOTOGRAPHS, Endpoint, photograph_job, train
-from tests.serving.test_record import schema
+from tests.serving.record_schema import schema
 
 TRAIN, VALIDATION, EPOCHS = 16, 4, 2
 

@@ -122,7 +122,7 @@ def test_two_hosts_train_one_model_and_stop_together(tmp_path):
 
 def test_the_gpus_of_a_machine_share_each_batch_without_being_asked(tmp_path, monkeypatch, capfd):
     # Two processes as for two GPUs; without any, they compute on the CPU.
-    monkeypatch.setattr("pixelwise.sagemaker.processes.num_gpus", lambda: 2)
+    monkeypatch.setattr("pixelwise.sagemaker.container.processes.num_gpus", lambda: 2)
     root = tiny_job(tmp_path / "ml", epochs="1")
     code, _log = train(root)
     log = capfd.readouterr().out
@@ -133,7 +133,7 @@ def test_the_gpus_of_a_machine_share_each_batch_without_being_asked(tmp_path, mo
 
 
 def test_what_one_of_several_processes_says_is_the_jobs_failure(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr("pixelwise.sagemaker.processes.num_gpus", lambda: 2)
+    monkeypatch.setattr("pixelwise.sagemaker.container.processes.num_gpus", lambda: 2)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("PIXELWISE_WEIGHTS", str(tmp_path))
     root = tiny_job(tmp_path / "ml", use_pretrained_model="True")
@@ -146,7 +146,7 @@ def test_what_one_of_several_processes_says_is_the_jobs_failure(tmp_path, monkey
 
 
 def test_wrong_data_ends_a_job_before_its_processes_start(tmp_path, monkeypatch):
-    monkeypatch.setattr("pixelwise.sagemaker.processes.num_gpus", lambda: 2)
+    monkeypatch.setattr("pixelwise.sagemaker.container.processes.num_gpus", lambda: 2)
     root = tiny_job(tmp_path / "ml")
     mask = root / "input" / "data" / "train_annotation" / "train0.png"
     Image.new("L", (64, 48), 7).save(mask)

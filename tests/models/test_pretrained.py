@@ -11,8 +11,9 @@ import torchvision
 
 from pixelwise.errors import ModelError
 from pixelwise.models.backbones import build_backbone
+from tests.conftest import REAL_DATA
 
-WEIGHTS = Path(__file__).resolve().parents[3] / "shared" / "data" / "weights"
+WEIGHTS = REAL_DATA / "weights"
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import torch
 from PIL import Image
 
 from pixelwise.data.batches import Batch
-from pixelwise.data.synthetic import LABELS, draw_sample
+from pixelwise.data.synthetic.dataset import LABELS, draw_sample
 from pixelwise.labels import LabelTable
-from pixelwise.report.content import ReportContent
-from pixelwise.report.panels import choose, make_panel
+from pixelwise.report.run.content import ReportContent
+from pixelwise.report.run.viewer.panels import choose, make_panel
 from pixelwise.scoring.examination import image_rows
 from pixelwise.scoring.examine import Tallies
 

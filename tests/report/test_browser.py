@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixelwise.report.run_page import write_report
+from pixelwise.report.run.page import write_report
 from tests.report.browser import CHROMIUM, Browser
 from tests.report.drawn_report import drawn_content
 

@@ -1,10 +1,10 @@
 import math
 
-from pixelwise.data.regions import NO_REGIONS, ClassRegions
-from pixelwise.data.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
+from pixelwise.data.facts.regions import NO_REGIONS, ClassRegions
+from pixelwise.data.facts.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
 from pixelwise.labels import LabelTable
 from pixelwise.report.facts import facts_sections
-from pixelwise.report.page import page
+from pixelwise.report.html import page
 
 LABELS = LabelTable.named(["road", "<sky>"])
 NO_PIXELS = PixelStatistics((math.nan,) * 3, (math.nan,) * 3, 0)

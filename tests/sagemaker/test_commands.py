@@ -3,9 +3,10 @@
 import json
 
 import pytest
-from gluon_reference import small_image
 from PIL import Image
-from test_gluon import artefact
+
+from tests.sagemaker.artefact.artefacts import artefact
+from tests.sagemaker.artefact.gluon_reference import small_image
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pixelwise.errors import SettingsError
-from pixelwise.sagemaker.hyperparameters import parse
+from pixelwise.sagemaker.hyperparameters.parse import parse
 from pixelwise.sagemaker.root import CONTAINER_ROOT, Resources, Root, read_hyperparameters, read_json, read_resources
 
 

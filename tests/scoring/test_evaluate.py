@@ -10,7 +10,7 @@ from PIL import Image
 from torch import nn
 
 from pixelwise.data.batches import Batch
-from pixelwise.data.pairs import Pair
+from pixelwise.data.dataset.pairs import Pair
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.runtime import Runtime

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pixelwise.data.batches import Batch
-from pixelwise.data.pairs import Pair
+from pixelwise.data.dataset.pairs import Pair
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.runtime import Runtime

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from pixelwise.data.regions import regions
+from pixelwise.data.facts.regions import regions
 from pixelwise.scoring.object_size import LIMITS, ObjectRecall
 from tests.scoring.scored import scored
 

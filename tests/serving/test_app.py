@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from pixelwise.errors import SettingsError
 from pixelwise.serving.app import create_app
 from pixelwise.serving.limits import Limits
-from pixelwise.serving.record import decode_record
+from pixelwise.serving.protobuf_record import decode_record
 from tests.serving.conftest import EXPECTED, PIXELS, encoded, until
 
 PNG = encoded(PIXELS)

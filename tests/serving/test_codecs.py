@@ -10,7 +10,7 @@ from pixelwise.inference.predictor import Prediction
 from pixelwise.labels import LabelTable
 from pixelwise.serving import codecs
 from pixelwise.serving.codecs import choose_reply, decode_image, require_default, require_room, summary
-from pixelwise.serving.record import decode_record
+from pixelwise.serving.protobuf_record import decode_record
 from pixelwise.serving.refusals import Refusal
 from tests.serving.conftest import PIXELS, encoded
 

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from pixelwise.labels import LabelTable
 from pixelwise.serving.app import create_app
-from pixelwise.serving.front import front_page
+from pixelwise.serving.web_page import front_page
 from tests.report.browser import CHROMIUM, Browser
 from tests.serving.conftest import EXPECTED, PIXELS, encoded, until
 

@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.api.arguments import PathLike, path_of, paths_of
-from pixelwise.data.advice import Branch, advise
-from pixelwise.data.check import CheckReport, check_dataset
+from pixelwise.data.check.dataset import CheckReport, check_dataset
 from pixelwise.data.convert.conversion import Options
-from pixelwise.data.convert.outcome import ConversionReport
-from pixelwise.data.convert.writing import convert as convert_source
-from pixelwise.data.facts_text import FactSheet
-from pixelwise.data.pairs import open_dataset
-from pixelwise.data.repair import RepairReport
-from pixelwise.data.repair import repair as repair_dataset
+from pixelwise.data.convert.writing.convert import convert as convert_source
+from pixelwise.data.convert.writing.report import ConversionReport
+from pixelwise.data.dataset.pairs import open_dataset
+from pixelwise.data.facts.advice import FieldOfView, advise
+from pixelwise.data.facts.sheet import FactSheet
+from pixelwise.data.repair.dataset import RepairReport
+from pixelwise.data.repair.dataset import repair as repair_dataset
 from pixelwise.labels import LabelTable
 from pixelwise.outputs import made_folder
-from pixelwise.report.check_page import write_check
+from pixelwise.report.check.page import write_check
 from pixelwise.settings import Settings
 
 Progress = Callable[[int, int], None]
@@ -65,11 +65,11 @@ def fact_sheet(report: CheckReport, settings: Settings | None = None, *, split: 
 
     `pixelwise check` prints that of the training images above its report.
     """
-    from pixelwise.models.describe import reach  # needs PyTorch; a check alone starts faster without it
+    from pixelwise.models.description.describe import reach  # needs PyTorch; a check alone starts faster without it
 
     seen = reach((settings or Settings()).changed(num_classes=report.labels.num_classes, class_weights="none"))
     branches = tuple(
-        Branch(branch.name, math.inf if branch.extent is None else branch.extent) for branch in seen.branches
+        FieldOfView(branch.name, math.inf if branch.extent is None else branch.extent) for branch in seen.branches
     )
     facts = report.facts[split]
     advice = advise(facts, output_stride=seen.stride, branches=branches)
@@ -113,7 +113,7 @@ def convert(  # noqa: PLR0913  # the door lists what one may ask for
     """Bring `source`, a folder or an archive in the layout `form`, into the new dataset folder `dataset`.
 
     Args:
-        form: a name of `pixelwise.data.convert.formats.FORMATS`, such as "voc".
+        form: a name of `pixelwise.data.convert.menu.FORMATS`, such as "voc".
         source: stays as it is.
         dataset: a new folder; after an interruption, the same one, to go on.
         classes: names, colours and source values of the classes where the source does not define them.

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pixelwise.runtime as machine
 from pixelwise.api.arguments import PathLike, path_of, paths_of
-from pixelwise.api.reporting import Report, read_history, write_report_of
 from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.batches import EvaluationBatches
-from pixelwise.data.channels import SPLITS
-from pixelwise.data.check import CheckReport, check_dataset
-from pixelwise.data.pairs import Dataset, Pair, open_dataset
+from pixelwise.data.check.dataset import CheckReport, check_dataset
+from pixelwise.data.dataset.channels import SPLITS
+from pixelwise.data.dataset.pairs import Dataset, Pair, open_dataset
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import LabelTable
 from pixelwise.outputs import made_folder
-from pixelwise.report.content import ReportContent
+from pixelwise.report.run.content import ReportContent
+from pixelwise.report.run.gather import Report, read_history, write_report_of
 from pixelwise.scoring.examination import Examination, write_examination
 from pixelwise.scoring.examine import examine
 
@@ -80,7 +80,7 @@ def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
     Raises:
         DataError: nothing was reported there yet.
     """
-    from pixelwise.report import run_page
+    from pixelwise.report.run import page
 
     folder = Path(run) / "report" if (Path(run) / "report").is_dir() else Path(run)
     content = ReportContent.load(folder)
@@ -90,7 +90,7 @@ def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
         from pixelwise.report.figures import write_figures
 
         write_figures(content, Path(figures))
-    return run_page.write_report(content, folder)
+    return page.write_report(content, folder)
 
 
 def _examined(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[[int], None] | None) -> Examination:

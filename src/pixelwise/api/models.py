@@ -9,8 +9,8 @@ from pixelwise.api.arguments import PathLike, path_of
 from pixelwise.bundle import load_bundle
 from pixelwise.inference.files import PredictionReport, predict_files
 from pixelwise.inference.predictor import Predictor
-from pixelwise.models.describe import describe as describe_network
-from pixelwise.models.description import Description
+from pixelwise.models.description.describe import describe as describe_network
+from pixelwise.models.description.text import Description
 from pixelwise.runtime import alone
 from pixelwise.settings import Settings
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from pixelwise.api.arguments import PathLike
 from pixelwise.api.datasets import check
-from pixelwise.api.reporting import Report, read_history, write_report_of
 from pixelwise.bundle import Bundle, load_bundle, save_bundle
 from pixelwise.data.batches import EvaluationBatches
-from pixelwise.data.check import CheckReport
+from pixelwise.data.check.dataset import CheckReport
 from pixelwise.errors import SettingsError
 from pixelwise.inference.predictor import Predictor
+from pixelwise.report.run.gather import Report, read_history, write_report_of
 from pixelwise.runtime import alone, rank_here
 from pixelwise.scoring.calibration import Calibration
 from pixelwise.scoring.examine import examine

@@ -20,8 +20,8 @@ from pixelwise.cli.verbs import (
     serve,
     train,
 )
-from pixelwise.data.channels import CHANNELS
-from pixelwise.data.convert.formats import FORMATS
+from pixelwise.data.convert.menu import FORMATS
+from pixelwise.data.dataset.channels import CHANNELS
 from pixelwise.errors import SettingsError
 from pixelwise.menus import PRECISIONS
 from pixelwise.values import unknown_name

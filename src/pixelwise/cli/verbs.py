@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pixelwise.cli.progress import progress
-from pixelwise.data.channels import CHANNELS
+from pixelwise.data.dataset.channels import CHANNELS
 from pixelwise.errors import SettingsError
 from pixelwise.settings import FIELDS
 
@@ -14,7 +14,7 @@ from pixelwise.settings import FIELDS
 def check(options: argparse.Namespace) -> int:
     """Look at every file of a dataset; report faults, warnings and facts; repair a copy."""
     import pixelwise
-    from pixelwise.report.check_page import checked_json
+    from pixelwise.report.check.page import checked_json
 
     data = {"classes": options.classes, "channels": _channels(options)}
     if options.fix is not None:

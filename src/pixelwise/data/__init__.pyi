@@ -1,1 +1,1 @@
-from .synthetic import draw_dataset as draw_dataset
+from .synthetic.dataset import draw_dataset as draw_dataset

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from pixelwise.data.augment import augment
-from pixelwise.data.pairs import Pair
+from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.reading import Sample, read_pair, to_sample
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable

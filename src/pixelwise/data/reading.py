@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pixelwise.data.dataset.label_map import LabelMap
+from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.findings import FileFault, Finding
-from pixelwise.data.label_map import LabelMap
-from pixelwise.data.pairs import Pair
 from pixelwise.data.refusals import (
     IMAGE_EXPECTED,
     MASK_EXPECTED,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.findings import Box, Finding
-from pixelwise.data.pairs import Pair
 from pixelwise.labels import IGNORE
 from pixelwise.phrases import listed
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.errors import ModelError, SettingsError
 from pixelwise.exporting.certificate import Certificate
-from pixelwise.exporting.formats import FORMATS, Format
+from pixelwise.exporting.formats import EXPORT_FORMATS, ExportFormat
 from pixelwise.exporting.graph import deployed_graph
 from pixelwise.exporting.parity import SIZES, Parity, measure
 from pixelwise.outputs import whole
@@ -68,10 +68,10 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _format_of(path: Path) -> Format:
-    form = FORMATS.get(path.suffix.lower())
+def _format_of(path: Path) -> ExportFormat:
+    form = EXPORT_FORMATS.get(path.suffix.lower())
     if form is None:
-        known = " or ".join(f"{suffix} ({known.name})" for suffix, known in FORMATS.items())
+        known = " or ".join(f"{suffix} ({known.name})" for suffix, known in EXPORT_FORMATS.items())
         raise SettingsError(f"{path}: ends in {path.suffix or 'no suffix'!r}, expected {known}. Rename the output.")
     if path.is_dir():
         raise SettingsError(f"{path}: is a folder, expected a file. Give another output.")
@@ -88,7 +88,7 @@ def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
-def _write(form: Format, bundle: Bundle, size: tuple[int, int] | None, path: Path) -> None:
+def _write(form: ExportFormat, bundle: Bundle, size: tuple[int, int] | None, path: Path) -> None:
     facts = {"classes": json.dumps(bundle.labels.to_json()), "temperature": str(bundle.temperature)}
     try:
         form.write(deployed_graph(bundle), size, path, facts)
@@ -100,7 +100,7 @@ def _write(form: Format, bundle: Bundle, size: tuple[int, int] | None, path: Pat
         raise ModelError(f"{network} cannot be exported to {form.name} ({first_line(error)}). {remedy}") from error
 
 
-def _proved(form: Format, bundle: Bundle, size: tuple[int, int] | None, path: Path) -> Parity:
+def _proved(form: ExportFormat, bundle: Bundle, size: tuple[int, int] | None, path: Path) -> Parity:
     sizes = SIZES if size is None else tuple((count, *size) for count in (1, 3))
     parity = measure(form.open(path), bundle, sizes)
     fault = parity.fault()
@@ -112,5 +112,5 @@ def _proved(form: Format, bundle: Bundle, size: tuple[int, int] | None, path: Pa
     return parity
 
 
-def _versions(form: Format) -> dict[str, str]:
+def _versions(form: ExportFormat) -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in ("pixelwise", "torch", "timm", *form.packages)}

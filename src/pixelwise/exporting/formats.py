@@ -1,4 +1,4 @@
-"""What a model can be exported to: each format writes a file and runs it; the FORMATS menu."""
+"""What a model can be exported to: each format writes a file and runs it; the EXPORT_FORMATS menu."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from pixelwise.errors import MissingExtra
 from pixelwise.exporting.graph import INPUT, OUTPUTS, DeployedGraph, trace, use_region_pooling
 
-Run = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.float32]]]
+Runner = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.float32]]]
 """Images (N, 3, H, W) -> class ids (N, H, W) and logits (N, K, H, W), by the exported file."""
 
 # Read by ONNX Runtime from 1.14 on, TensorRT from 8.6 on and OpenVINO.
 OPSET = 18
 
 
-class Format(NamedTuple):
+class ExportFormat(NamedTuple):
     """A kind of file."""
 
     name: str
     packages: tuple[str, ...]  # what made it, for the certificate
     require: Callable[[], None]  # raises MissingExtra
     write: Callable[[DeployedGraph, tuple[int, int] | None, Path, Mapping[str, str]], None]
-    open: Callable[[Path], Run]
+    open: Callable[[Path], Runner]
 
 
 def _require_onnx() -> None:
@@ -60,7 +60,7 @@ def _write_onnx(graph: DeployedGraph, size: tuple[int, int] | None, path: Path, 
     onnx_program.save(path, external_data=False)
 
 
-def _open_onnx(path: Path) -> Run:
+def _open_onnx(path: Path) -> Runner:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -80,7 +80,7 @@ def _write_program(graph: DeployedGraph, size: tuple[int, int] | None, path: Pat
         torch.export.save(trace(graph, size), file, extra_files=dict(facts))
 
 
-def _open_program(path: Path) -> Run:
+def _open_program(path: Path) -> Runner:
     with path.open("rb") as file:
         module: Any = torch.export.load(file).module()
 
@@ -92,8 +92,8 @@ def _open_program(path: Path) -> Run:
     return run
 
 
-FORMATS: dict[str, Format] = {
-    ".onnx": Format("ONNX", ("onnx", "onnxscript", "onnxruntime"), _require_onnx, _write_onnx, _open_onnx),
-    ".pt2": Format("torch.export", (), lambda: None, _write_program, _open_program),
+EXPORT_FORMATS: dict[str, ExportFormat] = {
+    ".onnx": ExportFormat("ONNX", ("onnx", "onnxscript", "onnxruntime"), _require_onnx, _write_onnx, _open_onnx),
+    ".pt2": ExportFormat("torch.export", (), lambda: None, _write_program, _open_program),
 }
 """File suffix -> format."""

@@ -3,7 +3,6 @@
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
@@ -18,7 +17,7 @@ _EXAMPLE = (97, 131)
 
 
 class DeployedGraph(nn.Module):
-    """`Segmenter` without its branches on the size of the image, which a trace would freeze.
+    """`Segmenter` with what is made of its logits.
 
     Takes images (N, 3, H, W) uint8 RGB. Gives class ids (N, H, W) uint8 and logits (N, K, H, W) float32 that are
     divided by the bundle's temperature, so that softmax over the classes gives calibrated probabilities.
@@ -28,19 +27,10 @@ class DeployedGraph(nn.Module):
         super().__init__()
         self.model = model
         self.temperature = temperature
-        self.pads = model.backbone.padding(1, 1) != (0, 0)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
-        model, (height, width) = self.model, images.shape[-2:]
-        normal = (images.float() - model.mean) / model.std
-        if self.pads:
-            bottom, right = model.backbone.padding(height, width)
-            normal = F.pad(normal, (0, right, 0, bottom))
-        low, _, last = model.backbone(normal)
-        small = model.head(low, last)
-        logits = F.interpolate(small, size=normal.shape[-2:], mode="bilinear", align_corners=model.align_corners)
-        logits = logits[..., :height, :width] / self.temperature
+        logits = self.model(images).main / self.temperature
         return logits.argmax(dim=1).to(torch.uint8), logits
 
 

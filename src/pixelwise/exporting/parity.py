@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from pixelwise.bundle import Bundle
-from pixelwise.data.scene import draw_scene
+from pixelwise.data.synthetic.scene import draw_scene
 from pixelwise.errors import ModelError
-from pixelwise.exporting.formats import Run
+from pixelwise.exporting.formats import Runner
 from pixelwise.inference.forward import class_logits, likeliest
 from pixelwise.phrases import first_line
 from pixelwise.runtime import Runtime
@@ -70,7 +70,7 @@ class Parity:
         return None
 
 
-def measure(run: Run, bundle: Bundle, sizes: Sequence[tuple[int, int, int]] = SIZES) -> Parity:
+def measure(run: Runner, bundle: Bundle, sizes: Sequence[tuple[int, int, int]] = SIZES) -> Parity:
     """Run the exported file and the bundle's own network, in float32 on the CPU, on drawn scenes and on noise.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.data.channels import IMAGE_SUFFIXES
+from pixelwise.data.dataset.channels import IMAGE_SUFFIXES
 from pixelwise.data.reading import read_image
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Prediction, Predictor

@@ -57,6 +57,11 @@ def likeliest(logits: Tensor) -> Tensor:
     return logits.max(dim=1).indices.to(torch.uint8)
 
 
+def probabilities_of(logits: Tensor, temperature: float) -> Tensor:
+    """Probabilities of the K classes, in the shape of `logits` (N, K, H, W): softmax(logits / temperature)."""
+    return (logits / temperature).softmax(dim=1)
+
+
 def _whole(model: Segmenter, images: Tensor, runtime: Runtime) -> Tensor:
     on_device = images.to(runtime.device, memory_format=torch.channels_last, non_blocking=True)
     logits: Tensor = model(on_device).main

@@ -1,5 +1,6 @@
 """Predictor: any image in, a class map of exactly its size out."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from PIL import Image
 from pixelwise.bundle import Bundle
 from pixelwise.data.reading import read_image
 from pixelwise.errors import DataError
-from pixelwise.inference.forward import class_logits, likeliest
+from pixelwise.inference.forward import class_logits, likeliest, probabilities_of
 from pixelwise.inference.render import mask_image, save_png
 from pixelwise.labels import LabelTable
 from pixelwise.runtime import Runtime
@@ -58,13 +59,20 @@ class Predictor:
         Raises:
             DataError: the image cannot be read; the message says why.
         """
-        pixels = np.array(read_image(_source(image)))  # (H, W, 3), a copy that torch may own
-        images = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+        pixels = np.array(read_image(_source(image)))  # a copy that torch may own
+        return self.predict_batch(pixels[None], probabilities=[probabilities])[0]
+
+    def predict_batch(self, pixels: NDArray[np.uint8], *, probabilities: Sequence[bool]) -> list[Prediction]:
+        """Predict images of equal size together, (N, H, W, 3) RGB; `probabilities` says which get theirs."""
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         with torch.inference_mode():
-            logits = class_logits(self.model, images, runtime=self.runtime, tile=self.tile)[0]
-            class_ids = likeliest(logits[None])[0].cpu().numpy()
-            shares = (logits / self.temperature).softmax(dim=0).cpu().numpy() if probabilities else None
-        return Prediction(class_ids, self.labels, shares)
+            logits = class_logits(self.model, images, runtime=self.runtime, tile=self.tile)
+            class_ids = likeliest(logits).cpu().numpy()
+            shares = [
+                probabilities_of(logits[i : i + 1], self.temperature)[0].cpu().numpy() if is_asked else None
+                for i, is_asked in enumerate(probabilities)
+            ]
+        return [Prediction(ids, self.labels, share) for ids, share in zip(class_ids, shares, strict=True)]
 
 
 def _source(image: ImageSource) -> Path | bytes | Image.Image:

@@ -65,6 +65,11 @@ class Backbone(nn.Module):
         low, middle, last = self._taps
         return maps[low], maps[middle], maps[last]
 
+    @property
+    def pads(self) -> bool:
+        """Whether some sizes of images need `padding`."""
+        return self._multiple > 1
+
     def padding(self, height: int, width: int) -> tuple[int, int]:
         """Rows to add at the bottom and columns to add on the right, so that no border pixel is left out."""
         return -height % self._multiple, -width % self._multiple

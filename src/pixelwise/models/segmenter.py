@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from pixelwise.menus import HEADS
 from pixelwise.models.backbones import Backbone, build_backbone
-from pixelwise.models.depthwise import use_fast_depthwise
-from pixelwise.models.dilation import use_fast_dilation
+from pixelwise.models.cpu.depthwise import use_fast_depthwise
+from pixelwise.models.cpu.dilated import use_fast_dilation
 from pixelwise.models.heads import FCNHead
 from pixelwise.settings import Settings
 
@@ -53,7 +53,8 @@ class Segmenter(nn.Module):
         height, width = images.shape[-2:]
         normal = (images.float() - self.mean) / self.std
         bottom, right = self.backbone.padding(height, width)
-        if bottom or right:
+        # A trace for images of any size must not ask for the size, or it would hold for this one alone.
+        if self.backbone.pads and (torch.compiler.is_compiling() or bottom or right):
             normal = F.pad(normal, (0, right, 0, bottom))
         low, middle, last = self.backbone(normal)
         main = self._upsample(self.head(low, last), normal)[..., :height, :width]

@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pixelwise.data.advice import advise
-from pixelwise.data.statistics import Facts
+from pixelwise.data.facts.advice import advise
+from pixelwise.data.facts.statistics import Facts
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import counted, factor, length, percent
-from pixelwise.report.charts import bars, pie
-from pixelwise.report.page import Html, Section, folded, html, joined, swatch, table
+from pixelwise.report.charts.bars import bars, pie
+from pixelwise.report.html import Html, Section, folded, html, joined, swatch, table
 from pixelwise.report.shares import Share
 
 _SIZES_SHOWN = 20

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-Interval = tuple[float, float]
+Row = Mapping[str, Any]
+"""An object of scores.json, images.json or metrics.jsonl."""
 
 
 def number(value: Any) -> float:
@@ -13,7 +14,7 @@ def number(value: Any) -> float:
     return float(value) if is_measured else math.nan
 
 
-def interval_of(scores: Mapping[str, Any], score: str, class_id: int | None = None) -> Interval:
+def interval_of(scores: Mapping[str, Any], score: str, class_id: int | None = None) -> tuple[float, float]:
     """Both ends of the 95 % interval of a score, or of a class's score; NaN where there is none."""
     found = (scores.get("intervals") or {}).get(score)
     if class_id is not None and found is not None:
@@ -26,7 +27,7 @@ def score_text(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.3f}"
 
 
-def interval_text(interval: Interval) -> str:
+def interval_text(interval: tuple[float, float]) -> str:
     """Both ends, "-" for NaN."""
     return "-" if math.isnan(interval[0]) else f"{interval[0]:.3f} to {interval[1]:.3f}"
 

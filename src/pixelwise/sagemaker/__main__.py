@@ -2,6 +2,6 @@
 
 import sys
 
-from pixelwise.sagemaker.container_commands import main
+from pixelwise.sagemaker.container.commands import main
 
 sys.exit(main(sys.argv[1:]))

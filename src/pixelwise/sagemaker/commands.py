@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.labels import LabelTable
-from pixelwise.sagemaker.container_commands import add_serve, add_train
-from pixelwise.sagemaker.cost_commands import add_cost
-from pixelwise.sagemaker.launch_commands import add_launch
+from pixelwise.sagemaker.container.commands import add_serve, add_train
+from pixelwise.sagemaker.cost.commands import add_cost
+from pixelwise.sagemaker.launch.commands import add_launch
 
 
 def add_commands(commands: Any, parser_class: type[argparse.ArgumentParser]) -> None:
@@ -37,7 +37,7 @@ def _add_import(verbs: Any) -> None:
 
 def _import(options: argparse.Namespace) -> int:
     from pixelwise.bundle import load_bundle
-    from pixelwise.sagemaker.gluon import import_model
+    from pixelwise.sagemaker.artefact.convert import import_model
 
     labels = None if options.classes is None else LabelTable.read(Path(options.classes))
     folder = import_model(Path(options.model), Path(options.output), labels=labels)

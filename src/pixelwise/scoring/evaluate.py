@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pixelwise.data.batches import Batch
-from pixelwise.data.pairs import Pair
+from pixelwise.data.dataset.pairs import Pair
 from pixelwise.inference.forward import class_logits, likeliest
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.models.segmenter import Segmenter

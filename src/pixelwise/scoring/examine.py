@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pixelwise.data.batches import Batch
-from pixelwise.data.pairs import Pair
-from pixelwise.inference.forward import class_logits, likeliest
+from pixelwise.data.dataset.pairs import Pair
+from pixelwise.inference.forward import class_logits, likeliest, probabilities_of
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.menus import TALLIES
 from pixelwise.models.segmenter import Segmenter
@@ -105,7 +105,7 @@ class Tallies:
         own.update(truth, predicted)
         self.matrix.merge(own)
         self.counts.add(name, own.counts)
-        probabilities = (logits / self.temperature).softmax(dim=0)
+        probabilities = probabilities_of(logits[None], self.temperature)[0]
         scored = Scored(truth, predicted, logits, probabilities)
         for each, tally in self.tallies.items():
             before = tally.numbers().copy()  # a tally may go on in the same array

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pixelwise.data.pairs import find_pairs
+from pixelwise.data.dataset.pairs import find_pairs
 from pixelwise.data.reading import decode_mask, read_mask
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable

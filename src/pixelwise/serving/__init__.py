@@ -1,6 +1,6 @@
 """The endpoint and its page: an image in over HTTP, a class map out."""
 
 from pixelwise.serving.limits import Limits
-from pixelwise.serving.record import decode_record
+from pixelwise.serving.protobuf_record import decode_record
 
 __all__ = ["Limits", "decode_record"]

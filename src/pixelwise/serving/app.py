@@ -17,10 +17,10 @@ from pixelwise.serving.codecs import (
     require_image_type,
     require_room,
 )
-from pixelwise.serving.front import front_page
 from pixelwise.serving.limits import MEBIBYTE, Limits
 from pixelwise.serving.metrics import Metrics
 from pixelwise.serving.refusals import Refusal
+from pixelwise.serving.web_page import front_page
 
 try:
     from starlette.applications import Starlette
@@ -32,7 +32,7 @@ try:
 except ImportError:
     raise MissingExtra("serve", "Serving a model") from None
 
-from pixelwise.serving.watching import Watching
+from pixelwise.serving.request_log import Watching
 
 _Result = TypeVar("_Result")
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pixelwise.inference.forward import WHOLE_PIXELS, class_logits, likeliest
+from pixelwise.inference.forward import WHOLE_PIXELS
 from pixelwise.inference.predictor import Prediction, Predictor
 from pixelwise.serving.metrics import Metrics
 from pixelwise.serving.refusals import Refusal
@@ -21,7 +21,7 @@ _CPU_BATCH, _GPU_BATCH = 2, 8
 _CLOSING_SECONDS = 5.0
 
 
-class Job(NamedTuple):
+class Waiting(NamedTuple):
     """An image that waits for its class map."""
 
     pixels: NDArray[np.uint8]  # (H, W, 3) RGB
@@ -39,7 +39,7 @@ class Batcher:
     def __init__(self, predictor: Predictor, *, max_batch: int | None = None, metrics: Metrics | None = None) -> None:
         self.predictor, self.metrics = predictor, metrics or Metrics()
         self.max_batch = max_batch or (_CPU_BATCH if predictor.runtime.device.type == "cpu" else _GPU_BATCH)
-        self._jobs: deque[Job] = deque()
+        self._jobs: deque[Waiting] = deque()
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_closed = False
@@ -50,7 +50,7 @@ class Batcher:
         Raises:
             Refusal: 503, the endpoint is closing.
         """
-        job = Job(pixels, probabilities, Future(), time.monotonic())
+        job = Waiting(pixels, probabilities, Future(), time.monotonic())
         with self._change:
             if self._is_closed:
                 raise _closing()
@@ -88,7 +88,7 @@ class Batcher:
             self._answer(batch)
             del batch  # or the last images would stay in memory until others come
 
-    def _next(self) -> list[Job]:
+    def _next(self) -> list[Waiting]:
         """The oldest image and those that go with it; none when the batcher is closed."""
         with self._change:
             while True:
@@ -99,9 +99,9 @@ class Batcher:
                 if batch:
                     return batch
 
-    def _take(self) -> list[Job]:
-        batch: list[Job] = []
-        left: deque[Job] = deque()
+    def _take(self) -> list[Waiting]:
+        batch: list[Waiting] = []
+        left: deque[Waiting] = deque()
         room = self.max_batch
         for job in self._jobs:
             if batch and (len(batch) >= room or job.pixels.shape != batch[0].pixels.shape):
@@ -114,10 +114,11 @@ class Batcher:
         self._jobs = left
         return batch
 
-    def _answer(self, batch: Sequence[Job]) -> None:
+    def _answer(self, batch: Sequence[Waiting]) -> None:
         started = time.monotonic()
         try:
-            predictions = _predict(self.predictor, batch)
+            pixels, asked = np.stack([job.pixels for job in batch]), [job.needs_probabilities for job in batch]
+            predictions = self.predictor.predict_batch(pixels, probabilities=asked)
         except Exception as error:
             if len(batch) > 1:  # one image's trouble, or that of so many at once, is not that of the others
                 for job in batch:
@@ -129,7 +130,7 @@ class Batcher:
         for job, prediction in zip(batch, predictions, strict=True):
             job.answer.set_result(prediction)
 
-    def _count(self, batch: Sequence[Job], started: float) -> None:
+    def _count(self, batch: Sequence[Waiting], started: float) -> None:
         self.metrics.computing.observe(time.monotonic() - started)
         self.metrics.batches.observe(len(batch))
         self.metrics.images.inc(len(batch))
@@ -138,23 +139,11 @@ class Batcher:
             self.metrics.waiting.observe(started - job.since)
 
 
-def _predict(predictor: Predictor, batch: Sequence[Job]) -> list[Prediction]:
-    images = torch.from_numpy(np.stack([job.pixels for job in batch])).permute(0, 3, 1, 2)
-    with torch.inference_mode():
-        logits = class_logits(predictor.model, images, runtime=predictor.runtime, tile=predictor.tile)
-        class_ids = likeliest(logits).cpu().numpy()
-        shares = [
-            (logits[i] / predictor.temperature).softmax(dim=0).cpu().numpy() if job.needs_probabilities else None
-            for i, job in enumerate(batch)
-        ]
-    return [Prediction(class_ids[i], predictor.labels, shares[i]) for i in range(len(batch))]
-
-
 def _closing() -> Refusal:
     return Refusal(503, "The endpoint is shutting down. Try again.", {"Retry-After": "1"})
 
 
-def _refusal(error: Exception, job: Job) -> Exception:
+def _refusal(error: Exception, job: Waiting) -> Exception:
     """Memory that does not suffice is the image's size at fault; anything else is ours."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error):
         height, width = job.pixels.shape[:2]

@@ -15,7 +15,7 @@ from pixelwise.inference.predictor import Prediction
 from pixelwise.inference.render import mask_image, overlay
 from pixelwise.labels import hex_color
 from pixelwise.serving.media_types import MediaType, parse_media_type, wanted
-from pixelwise.serving.record import LARGEST_RECORD, encode_record, record_size
+from pixelwise.serving.protobuf_record import LARGEST_RECORD, encode_record, record_size
 from pixelwise.serving.refusals import Refusal
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "application/x-image")

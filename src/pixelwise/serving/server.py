@@ -33,7 +33,7 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-class Options(TypedDict, total=False):
+class ServeOptions(TypedDict, total=False):
     """How a model is loaded, as in `load`."""
 
     device: str | None
@@ -48,7 +48,7 @@ def serve(
     port: int = DEFAULT_PORT,
     limits: Limits | None = None,
     default_accept: str = DEFAULT_REPLY,
-    **options: Unpack[Options],
+    **options: Unpack[ServeOptions],
 ) -> None:
     """Load a model once and answer requests until SIGTERM or Ctrl+C; requests under way are answered first.
 
@@ -98,7 +98,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _ready(model_path: Path | str, options: Options) -> Predictor:
+def _ready(model_path: Path | str, options: ServeOptions) -> Predictor:
     """A model that has run once, which prepares the device, in a thread that has ended.
 
     Each thread that computes has OpenMP threads of its own. Those of this one would live on beside the batcher's, more

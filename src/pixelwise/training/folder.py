@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pixelwise.data.pairs import Pair
+from pixelwise.data.dataset.pairs import Pair
 from pixelwise.errors import ModelError, SettingsError
 from pixelwise.outputs import write_text
 from pixelwise.runtime import Runtime

@@ -13,9 +13,9 @@ import torch
 
 import pixelwise.runtime as machine
 from pixelwise.bundle import Bundle, provenance, save_bundle
-from pixelwise.data.advice import class_weights
 from pixelwise.data.batches import EvaluationBatches, TrainingBatches
-from pixelwise.data.check import CheckReport
+from pixelwise.data.check.dataset import CheckReport
+from pixelwise.data.facts.advice import class_weights
 from pixelwise.errors import Interrupted, SettingsError
 from pixelwise.inference.forward import class_logits, likeliest
 from pixelwise.labels import LabelTable

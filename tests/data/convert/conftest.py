@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.check import check_dataset
+from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.convert.conversion import Options
-from pixelwise.data.convert.writing import convert
-from pixelwise.data.pairs import open_dataset
+from pixelwise.data.convert.writing.convert import convert
+from pixelwise.data.dataset.pairs import open_dataset
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.label_map import LabelMap
+from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.masks.decoding import decode
 from pixelwise.data.masks.raw import value_counts
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data.check import check_dataset
+from pixelwise.data.check.dataset import check_dataset
+from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.findings import FileFault
 from pixelwise.data.masks.raw import to_ids
-from pixelwise.data.pairs import open_dataset
-from pixelwise.data.repair import repair
-from pixelwise.data.repair_pair import read_raw
+from pixelwise.data.repair.dataset import repair
+from pixelwise.data.repair.pair import read_raw
 from pixelwise.labels import LabelTable
 
 RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 128, 0)

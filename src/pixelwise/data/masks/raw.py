@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.findings import FileFault, Finding
-from pixelwise.data.label_map import LabelMap
 from pixelwise.data.reading import to_rgb
 from pixelwise.data.refusals import FEW_COLORS, MASK_EXPECTED, count_ids
 from pixelwise.labels import IGNORE, Color, SourceValue

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pixelwise.data.advice import IMBALANCE_LIMIT
+from pixelwise.data.facts.advice import IMBALANCE_LIMIT
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import percent
 from pixelwise.report.figures.canvas import (

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pixelwise.report.curve import Curve
 from pixelwise.report.figures.canvas import BLUE, FAINT, INK, ORANGE, empty, figure, head
+from pixelwise.report.run.learning.curve import Curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ from PIL import Image
 from pixelwise.inference.render import WRONG, error_map
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.phrases import and_more, percent
-from pixelwise.report.content import Panel
 from pixelwise.report.figures.canvas import QUIET, figure, plain, rgb, scale, short
+from pixelwise.report.run.content import Panel
 from pixelwise.scoring.difference import absolute_difference
 
 if TYPE_CHECKING:

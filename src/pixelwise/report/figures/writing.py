@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from pixelwise.labels import LabelTable
 from pixelwise.outputs import whole
-from pixelwise.report.content import ReportContent
 from pixelwise.report.figures.balance import class_distribution, object_scales
 from pixelwise.report.figures.behaviour import recall_by_size, reliability, trimap
 from pixelwise.report.figures.classes import dice_bars, iou_bars
 from pixelwise.report.figures.confusion import confusion_counts, confusion_normalised, most_confused
 from pixelwise.report.figures.learning import learning_curves
 from pixelwise.report.figures.pictures import annotation_format, comparison
+from pixelwise.report.run.content import ReportContent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

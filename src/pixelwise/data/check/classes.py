@@ -1,0 +1,150 @@
+"""What the classes are, and what their pixels, seen together, say is wrong."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from pixelwise.data.check.split import Tally
+from pixelwise.data.dataset.pairs import Pairs
+from pixelwise.data.facts.advice import imbalance_finding
+from pixelwise.data.findings import Finding
+from pixelwise.errors import DataError
+from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
+from pixelwise.phrases import listed
+
+_LISTED = 12
+
+
+class GivenLabels(NamedTuple):
+    """The label table that was given, if any, where it comes from, and what is wrong with it."""
+
+    labels: LabelTable | None
+    source: str
+    findings: list[Finding]
+
+    @property
+    def num_classes(self) -> int | None:
+        """How many classes there must be; None: the masks say."""
+        return None if self.labels is None else self.labels.num_classes
+
+
+def given_labels(pairs: Mapping[str, Pairs], *, num_classes: int | None, classes_file: Path | None) -> GivenLabels:
+    """The label table of a file, of a number, or of the manifests, in this order."""
+    findings: list[Finding] = []
+    if classes_file is not None:
+        try:
+            labels = LabelTable.read(classes_file)
+            if num_classes in (None, labels.num_classes):
+                return GivenLabels(labels, str(classes_file), findings)
+            found, remedy = f"names {labels.num_classes} classes", "Correct num_classes or the file."
+            findings.append(Finding(classes_file, found, f"num_classes {num_classes}", remedy, "classes-file"))
+        except DataError as error:
+            found, _, expected = str(error).removeprefix(f"{classes_file}: ").partition(" Expected ")
+            expected = expected.rstrip(".") or "names of the classes 0, 1, 2, and so on"
+            findings.append(Finding(classes_file, found.rstrip("."), expected, "Correct the file.", "classes-file"))
+    if num_classes is not None:
+        return GivenLabels(LabelTable.numbered(num_classes), "the setting num_classes", findings)
+    named = next((each.labels for each in pairs.values() if each.labels is not None), None)
+    return GivenLabels(named, "the manifest", findings)
+
+
+def resolved_labels(given: GivenLabels, tallies: Mapping[str, Tally]) -> tuple[LabelTable, str]:
+    """The table that training uses, and where it comes from as a phrase."""
+    if given.labels is not None:
+        return given.labels, given.source
+    ids = set().union(*(tally.values for tally in tallies.values())) - {IGNORE}
+    needed = min(MAX_CLASSES, max(2, 1 + max(ids, default=0)))
+    return LabelTable.numbered(needed), "the largest class id in the masks"
+
+
+def class_findings(tallies: Mapping[str, Tally], labels: LabelTable, *, are_given: bool) -> list[Finding]:
+    """Everything that shows only when all masks are seen together."""
+    findings: list[Finding] = []
+    for tally in tallies.values():
+        if not tally.values:
+            continue
+        if _draws_as_255(tally, tallies.get("train", tally), labels):
+            findings.append(_drawn_as_255(tally.split.truth))
+            continue
+        findings += tally.ignored_values()
+        _suggest_counting_from_zero(tally, labels)
+        if tally.split.name == "train" and tally.values == {IGNORE}:
+            findings.append(_nothing_labelled(tally.split.truth))
+    train = tallies.get("train")
+    if train is None or not train.values - {IGNORE} or any(finding.code == "mask-0-255" for finding in findings):
+        return findings
+    absent = {i for i in range(labels.num_classes) if not train.pixels[i]}
+    if not are_given:
+        gaps = {i for i in absent if not any(tally.pixels[i] for tally in tallies.values())}
+        findings += _gaps(train, gaps, largest=labels.num_classes - 1)
+        absent -= gaps
+    findings += _absent(tallies, sorted(absent), labels)
+    imbalance = imbalance_finding(train.split.truth, train.balance(labels.num_classes), labels)
+    return findings + ([imbalance] if imbalance else [])
+
+
+def _draws_as_255(tally: Tally, train: Tally, labels: LabelTable) -> bool:
+    """Whether 255 must be the object: of two classes only 0 occurs beside it, in training as well.
+
+    A table with sources comes from a conversion or a repair, which knew what 255 meant.
+    """
+    if labels.num_classes != 2 or labels.sources or labels.ignored:
+        return False
+    return tally.values == train.values == {0, IGNORE}
+
+
+def _suggest_counting_from_zero(tally: Tally, labels: LabelTable) -> None:
+    """Give the faults of ids out of range the remedy that fits masks which count classes from 1."""
+    largest = max(tally.values - {IGNORE}, default=0)
+    if 0 in tally.values or largest != labels.num_classes:
+        return
+    remedy = "The masks seem to count classes from 1: subtract 1 from every id but 255."
+    for i, finding in enumerate(tally.findings):
+        if finding.code == "id-out-of-range":
+            tally.findings[i] = finding._replace(remedy=remedy)
+
+
+def _gaps(train: Tally, gaps: set[int], *, largest: int) -> list[Finding]:
+    if not gaps:
+        return []
+    remedy = "Number the classes without gaps, as `--fix` does, or name all of them in classes.json."
+    if gaps == {0}:
+        remedy = "If the masks count classes from 1, subtract 1 from every id but 255, as `--fix` does."
+    found = f"and the other masks hold ids up to {largest} but none of {listed(sorted(gaps), _LISTED)}"
+    return [Finding(train.split.truth, found, "ids 0, 1, 2, ... without gaps", remedy, "ids-with-gaps")]
+
+
+def _absent(tallies: Mapping[str, Tally], absent: list[int], labels: LabelTable) -> list[Finding]:
+    validation = tallies.get("validation")
+    only_there = [i for i in absent if validation is not None and validation.pixels[i]]
+    nowhere = [i for i in absent if i not in only_there]
+    findings = []
+    for ids, where, code in (
+        (only_there, ", which validation has", "class-only-in-validation"),
+        (nowhere, "", "class-absent"),
+    ):
+        if ids:
+            named = listed((f"{i} ({labels.names[i]})" for i in ids), _LISTED)
+            findings.append(
+                Finding(
+                    tallies["train"].split.truth, f"no training mask has class {named}{where}",
+                    "every class in some mask",
+                    "The model will never predict them; label some or leave them out.", code,
+                )
+            )  # fmt: skip
+    return findings
+
+
+def _drawn_as_255(masks: Path) -> Finding:
+    return Finding(
+        masks, f"holds masks of the values 0 and {IGNORE} only", f"the ids 0 and 1 ({IGNORE} is ignored)",
+        f"If {IGNORE} draws the object, save it as 1, as `--fix` does; as it is, the object would count for nothing.",
+        "mask-0-255",
+    )  # fmt: skip
+
+
+def _nothing_labelled(masks: Path) -> Finding:
+    return Finding(
+        masks, f"holds masks of the value {IGNORE} (ignored) only", "some pixels of a class",
+        "Label some pixels or give the right folder.", "nothing-labelled",
+    )  # fmt: skip

@@ -1,0 +1,159 @@
+"""What a check found: faults, warnings and facts, for programs and for people."""
+
+import math
+import textwrap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pixelwise.data.dataset.pairs import Pairs
+from pixelwise.data.facts.regions import ClassRegions
+from pixelwise.data.facts.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
+from pixelwise.data.findings import CODES, Finding
+from pixelwise.errors import DataError
+from pixelwise.labels import LabelTable
+from pixelwise.phrases import counted, listed_lines, percent
+
+_SHOWN_PER_CODE = 20
+
+
+@dataclass(frozen=True)
+class SplitFacts:
+    """What a split holds; pixels and regions are those of readable masks."""
+
+    pairs: Pairs
+    sizes: ImageSizes
+    balance: ClassBalance
+    regions: tuple[ClassRegions, ...]  # K
+    pixel_values: PixelStatistics
+    measured: int  # pairs that regions and pixel values were measured on
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """Everything found; `labels` is the table that training would use."""
+
+    findings: tuple[Finding, ...]
+    labels: LabelTable
+    labels_from: str  # where the number of classes comes from, as a phrase
+    splits: dict[str, SplitFacts]
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        """What stops training or makes it wrong."""
+        return self._of("fault")
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What makes the model worse."""
+        return self._of("warning")
+
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """What is worth knowing."""
+        return self._of("fact")
+
+    @property
+    def sound(self) -> bool:
+        """Whether training may start."""
+        return not self.faults
+
+    @property
+    def pairs(self) -> dict[str, Pairs]:
+        """The pairs of each split, sorted by name."""
+        return {name: facts.pairs for name, facts in self.splits.items()}
+
+    @property
+    def facts(self) -> dict[str, Facts]:
+        """The numbers of each split."""
+        return {
+            name: Facts(self.labels, each.balance, each.sizes, each.regions, each.pixel_values)
+            for name, each in self.splits.items()
+        }
+
+    def require_sound(self) -> None:
+        """Raise DataError with the report if there is any fault."""
+        if self.faults:
+            raise DataError(self.text())
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, uncut, as JSON has it."""
+        return {
+            "sound": self.sound,
+            "faults": [_finding_json(finding) for finding in self.faults],
+            "warnings": [_finding_json(finding) for finding in self.warnings],
+            "notes": [_finding_json(finding) for finding in self.notes],
+            "labels": self.labels.to_json(),
+            "labels_from": self.labels_from,
+            "splits": {
+                name: {"images": len(each.pairs), "measured": each.measured, **self.facts[name].to_json()}
+                for name, each in self.splits.items()
+            },
+        }
+
+    def text(self) -> str:
+        """The report for people; of many findings of one code the first are shown."""
+        lines = [f"{self.labels.num_classes} classes, from {self.labels_from}."]
+        lines += [f"{name}: {_facts_text(facts)}" for name, facts in self.splits.items()]
+        if self.splits:
+            lines += ["", *_class_lines(self.labels, self.splits)]
+        for title, findings in (("fault", self.faults), ("warning", self.warnings), ("note", self.notes)):
+            if findings:
+                lines += ["", counted(len(findings), title), *_finding_lines(findings)]
+        return "\n".join([*lines, "", _verdict(self.faults)])
+
+    def _of(self, severity: str) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.severity == severity)
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "file": str(finding.file),
+        "other": None if finding.other is None else str(finding.other),
+        "found": finding.found,
+        "expected": finding.expected,
+        "remedy": finding.remedy,
+        "place": finding.place,
+    }
+
+
+def _facts_text(facts: SplitFacts) -> str:
+    sizes = [f"{width} x {height}" for (width, height), _ in facts.sizes.most_frequent(1)]
+    different = len(facts.sizes.counts)
+    shown = f"{sizes[0]} px" if different == 1 else f"{different} sizes, most often {sizes[0]} px" if sizes else ""
+    ignored = "" if math.isnan(facts.balance.ignored_share) else f", {percent(facts.balance.ignored_share)} ignored"
+    return f"{counted(len(facts.pairs), 'image')}{', ' if shown else ''}{shown}{ignored}"
+
+
+def _class_lines(labels: LabelTable, splits: Mapping[str, SplitFacts]) -> list[str]:
+    """A table: the share of each class in the labelled pixels of each split."""
+    width = max(map(len, labels.names))
+    lines = [f"{'class':>5}  {'':{width}}" + "".join(f"{name:>12}" for name in splits)]
+    for i, name in enumerate(labels.names):
+        shares = (percent(each.balance.pixel_shares[i]) for each in splits.values())
+        lines.append(f"{i:>5}  {name:{width}}" + "".join(f"{share:>12}" for share in shares))
+    return lines
+
+
+def _finding_lines(findings: Iterable[Finding]) -> list[str]:
+    """Findings by code: what it means and what to do, then a line for each file."""
+    by_code: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_code.setdefault(finding.code, []).append(finding)
+    lines = []
+    for code, members in by_code.items():
+        lines += ["", f"{code}: {CODES[code].meaning}"]
+        answers = {f"Expected {finding.expected}. {finding.remedy}" for finding in members}
+        alike = len(answers) == 1
+        lines += textwrap.wrap(answers.pop(), 100, initial_indent="  ", subsequent_indent="  ") if alike else []
+        told = (f"{finding.file}: {finding.found}." if alike else finding for finding in members)
+        lines += [f"    {line}" for line in listed_lines(told, _SHOWN_PER_CODE, " of this code; --json has all")]
+    return lines
+
+
+def _verdict(faults: tuple[Finding, ...]) -> str:
+    if not faults:
+        return "The dataset is sound."
+    return f"Training cannot start: correct the {counted(len(faults), 'fault')} above first."

@@ -1,0 +1,1 @@
+"""What the values and colours of masks mean."""

@@ -1,0 +1,1 @@
+"""The layouts that `convert` reads: a file each, or a folder."""

@@ -1,0 +1,1 @@
+"""ADE20K: the scene-parsing benchmark and the full dataset."""

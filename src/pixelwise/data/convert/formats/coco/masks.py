@@ -1,0 +1,132 @@
+"""The mask of one image of COCO: painted objects, or the segments of a panoptic PNG."""
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwise.data.convert.classes.names import Classes
+from pixelwise.data.convert.formats.polygons import NoRegion, Region, segmentation
+from pixelwise.data.convert.matching.references import Lookup
+from pixelwise.data.convert.source import Source
+from pixelwise.data.masks.decoding import decode
+from pixelwise.data.reading import MAX_PIXELS
+from pixelwise.labels import IGNORE
+
+
+class Document(NamedTuple):
+    """An annotation file."""
+
+    name: str
+    kind: str
+    images: Sequence[Mapping[str, Any]]
+    annotations: Sequence[Mapping[str, Any]]
+    categories: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What all items of a conversion share."""
+
+    source: Source
+    classes: Classes
+    category_names: Mapping[int, str]
+    images: Lookup
+    pngs: Lookup
+
+    def class_id(self, category: Any, name: str) -> int:
+        """The class id of a category, which must be one of the list."""
+        if category not in self.category_names:
+            raise self.source.fault(
+                name, f"has an annotation of category {category!r}", expected="a category of its list",
+                remedy="Export it again.",
+            )  # fmt: skip
+        return self.classes.ids.get(self.category_names[category], IGNORE)
+
+
+def painted(
+    document: Document, image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]], reader: Reader
+) -> npt.NDArray[np.uint8]:
+    """(H, W) class ids of an image whose objects are polygons or run lengths."""
+    shape = _shape(document, image, reader.source)
+    unlabelled = reader.classes.background if document.kind == "instances" else IGNORE
+    class_ids = np.full(shape, unlabelled, dtype=np.uint8)
+    objects = []
+    for annotation in annotations:
+        class_id = reader.class_id(annotation.get("category_id"), document.name)
+        place, region = _cut(_region(document, image, annotation, reader.source, shape))
+        crowd = bool(annotation.get("iscrowd", 0))
+        objects.append((not crowd, -int(region.sum()), class_id, place, region))
+    for _, _, class_id, place, region in sorted(objects, key=lambda entry: entry[:2]):
+        class_ids[place][region] = class_id
+    return class_ids
+
+
+def _region(
+    document: Document, image: Mapping[str, Any], annotation: Mapping[str, Any], source: Source, shape: tuple[int, int]
+) -> Region:
+    try:
+        return segmentation(annotation.get("segmentation"), shape)
+    except NoRegion as error:
+        found, expected = error.args
+        raise source.fault(
+            document.name, f"annotation {annotation.get('id')} of {image['file_name']} {found}", expected=expected,
+            remedy="Draw the object's mask, or remove the annotation.",
+        ) from None  # fmt: skip
+
+
+def _cut(region: Region) -> tuple[tuple[slice, slice], Region]:
+    """Where a region lies, and this part of it: of many objects the whole planes would fill the memory."""
+    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    if not len(rows):
+        return (slice(0, 0), slice(0, 0)), region[:0, :0]
+    place = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return place, region[place].copy()
+
+
+def _shape(document: Document, image: Mapping[str, Any], source: Source) -> tuple[int, int]:
+    height, width = image.get("height"), image.get("width")
+    # JSON's true is a number to Python.
+    if type(height) is int and type(width) is int and height > 0 < width and height * width <= MAX_PIXELS:
+        return height, width
+    raise source.fault(
+        document.name, f"gives {image['file_name']} the size {width} x {height}",
+        expected="width and height in pixels", remedy="Export it again.",
+    )  # fmt: skip
+
+
+def segments(
+    document: Document, image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]], reader: Reader
+) -> npt.NDArray[np.uint8]:
+    """(H, W) class ids of an image with a panoptic PNG, whose colours are ids: R + 256 G + 65536 B."""
+    own_name = posixpath.splitext(posixpath.basename(image["file_name"]))[0] + ".png"
+    reference = str(annotations[0].get("file_name") or own_name)
+    folder = posixpath.splitext(document.name)[0]
+    name = reader.pngs.find(reference, near=f"{folder}/{reference}")
+    if name is None:
+        raise reader.source.fault(
+            document.name, f"refers to {reference}, which is missing", expected=f"the PNG files in {folder}/",
+            remedy=f"Unpack {folder}.zip there.",
+        )  # fmt: skip
+    colors = decode(reader.source.read(name), name).colors().astype(np.int64)
+    ids = (colors >> 16) | (colors & 0xFF00) | ((colors & 0xFF) << 16)
+    classes = {0: IGNORE} | {
+        segment.get("id"): reader.class_id(segment.get("category_id"), document.name)
+        for segment in annotations[0].get("segments_info") or []
+    }
+    present, inverse = np.unique(ids, return_inverse=True)
+    unknown = [int(i) for i in present if int(i) not in classes]
+    if unknown:
+        raise reader.source.fault(
+            name, f"has the segment {unknown[0]}, which {document.name} does not list",
+            expected="ids of its segments_info", remedy="Fetch both again.",
+        )  # fmt: skip
+    table = np.array([classes[int(i)] for i in present], dtype=np.uint8)
+    return table[inverse].reshape(ids.shape)
+
+
+DECODERS = {"panoptic": segments, "stuff": painted, "instances": painted}
+"""By kind of annotations: (document, image, its annotations, reader) -> (H, W) class ids."""

@@ -1,0 +1,1 @@
+"""What a split holds, and what follows from it for training."""

@@ -1,0 +1,1 @@
+"""A corrected copy of a dataset, and what was changed in it."""

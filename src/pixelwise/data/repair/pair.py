@@ -1,0 +1,273 @@
+"""Repair one image and its mask: look at them, convert what has to be, and write both or neither."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from pixelwise.data.check.report import CheckReport
+from pixelwise.data.dataset.label_map import LabelMap
+from pixelwise.data.dataset.pairs import Pair
+from pixelwise.data.findings import FileFault, Finding
+from pixelwise.data.masks.decoding import decode
+from pixelwise.data.masks.raw import RawMask, to_ids
+from pixelwise.data.masks.smoothing import is_blended, is_smoothed
+from pixelwise.data.reading import load, open_image, orientation, read_image, upright, upright_size
+from pixelwise.data.refusals import MASK_EXPECTED, count_ids, unequal_sizes, wrong_mask
+from pixelwise.data.repair.plan import Plan
+from pixelwise.data.repair.report import LABEL_MAP, ORIENTATION, RENAMED, became, source_text
+from pixelwise.data.repair.survey import number_of
+from pixelwise.errors import MissingExtra
+from pixelwise.labels import IGNORE, SourceValue
+from pixelwise.outputs import whole
+from pixelwise.phrases import listed, percent
+
+_SPOILED = {"empty-file", "truncated-file", "unreadable-file", "decompression-bomb", "mask-smoothed"}
+_CONVERTED = {
+    "image-cmyk": "converted from CMYK and saved as 8-bit RGB PNG",
+    "image-alpha": "transparency dropped, saved as 8-bit RGB PNG",
+    "image-animated": "first frame saved as 8-bit RGB PNG",
+    "image-16-bit": "reduced to 8 bits and saved as RGB PNG",
+}
+
+
+class LeftOut(Exception):
+    """A pair that cannot be repaired; `args` are the findings that say why."""
+
+
+class Change(NamedTuple):
+    """One thing that was done to a file."""
+
+    file: Path
+    written: Path
+    code: str
+    change: str
+
+
+class Outcome(NamedTuple):
+    """What became of a pair; of one that was left out only why."""
+
+    changes: tuple[Change, ...]
+    left_out: tuple[Finding, ...]
+    ids: frozenset[int]  # the class ids in the mask, IGNORE included
+
+
+class Task(NamedTuple):
+    """A pair, and where it is written."""
+
+    split: str
+    pair: Pair
+    image: Path  # without suffix
+    mask: Path
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the check says about single files."""
+
+    spoiled: dict[Path, Finding]  # cannot be used at all
+    unusual: dict[Path, list[str]]  # images that have to be converted, and the codes that say why
+
+    @classmethod
+    def of(cls, report: CheckReport) -> "Known":
+        """Gather it from a report."""
+        known = cls({}, {})
+        for finding in report.findings:
+            if finding.code in _SPOILED:
+                known.spoiled.setdefault(finding.file, finding)
+            elif finding.code == "duplicate-stem" and finding.other is not None:
+                known.spoiled[finding.other] = finding  # which of the two is meant is open
+            elif finding.code in _CONVERTED:
+                known.unusual.setdefault(finding.file, []).append(finding.code)
+        return known
+
+
+class Examined(NamedTuple):
+    """A pair that can be read and whose mask covers its image, if need be after `misfit` is corrected."""
+
+    raw: RawMask | None
+    size: tuple[int, int]  # (width, height) of the upright image
+    orientation: int
+    misfit: Finding | None
+
+
+def examine(pair: Pair, known: Known, num_classes: int | None) -> Examined:
+    """Decode the mask and the header of the image.
+
+    Raises:
+        LeftOut: one of the files cannot be used, or nothing says how the mask lies on the image.
+    """
+    spoiled = [known.spoiled[path] for path in (pair.image, pair.mask) if path in known.spoiled]
+    # Of masks the check knows PNG alone.
+    spoiled = [finding for finding in spoiled if (finding.file, finding.code) != (pair.mask, "unreadable-file")]
+    if spoiled:
+        raise LeftOut(*spoiled)
+    try:
+        image = open_image(pair.image)
+        exif, size = orientation(image), image.size
+        size = upright_size(load(image, pair.image) if image.format == "TIFF" else image, size)
+        if pair.mask is None:
+            return Examined(None, size, exif, None)
+        label_map = pair.label_map and pair.label_map.resolved(num_classes)
+        raw = read_raw(pair.mask, label_map)
+    except FileFault as fault:
+        raise LeftOut(fault.finding) from None
+    if raw.image.size == size:
+        return Examined(raw, size, exif, None)
+    misfit = unequal_sizes(pair, size, raw.image.size, turned=exif > 4)
+    if misfit.code not in ("size-exif", "size-scaled"):
+        raise LeftOut(misfit)
+    return Examined(raw, size, exif, misfit)
+
+
+def read_raw(path: Path, label_map: LabelMap | None = None) -> RawMask:
+    """Decode a mask that can become one of class ids.
+
+    Raises:
+        FileFault: it is damaged, was saved with loss, has more than FEW_COLORS colours or colours that are blends of
+            their neighbours, its values are no whole numbers from 0 to MAX_VALUE, or tifffile is not there to read it.
+    """
+    try:
+        raw = decode(path)
+    except MissingExtra as missing:  # one such file is no reason to repair none
+        found = "is a TIFF that Pillow does not read"
+        raise FileFault(Finding(path, found, MASK_EXPECTED, str(missing), "unreadable-file")) from None
+    if raw.format in ("JPEG", "WEBP"):
+        raise FileFault(wrong_mask(path, open_image(path)))
+    raw = raw.counted()
+    if raw.kind == "colors" and len(raw.counts) > 2 and is_blended(raw.colors()):
+        found = f"has {len(raw.counts)} colours, of which many only blend the two regions they lie between"
+        remedy = "Export the mask again without smoothing and compression, as class ids in an 8-bit PNG."
+        raise FileFault(Finding(path, found, "one colour for each class", remedy, "mask-smoothed"))
+    return raw if label_map is None else raw.through(label_map)
+
+
+def repair_pair(task: Task, plan: Plan, known: Known, num_classes: int | None) -> Outcome:
+    """Write one pair as the plan has it; files that need no change are copied byte for byte."""
+    pair = task.pair
+    try:
+        examined = examine(pair, known, num_classes)
+        mask, mask_changes, ids = _mask(task, examined, plan)
+        image, image_changes = _image(pair, examined, known)
+    except LeftOut as left_out:
+        return Outcome((), left_out.args, frozenset())
+    written = task.image.with_name(task.image.name + (pair.image.suffix if image is None else ".png"))
+    named = written if image is None else written.with_suffix(pair.image.suffix)
+    if named.name != pair.image.name:
+        image_changes.append((RENAMED, f"named {written.name}"))
+    changes = [Change(pair.image, written, *change) for change in image_changes]
+    if pair.mask is not None:
+        if pair.mask.name != task.mask.name:
+            mask_changes.append((RENAMED, f"named {task.mask.name}"))
+        changes += [Change(pair.mask, task.mask, *change) for change in mask_changes]
+        _place(task.mask, pair.mask if mask is None else mask)
+    _place(written, pair.image if image is None else image)
+    return Outcome(tuple(changes), (), ids)
+
+
+def _image(pair: Pair, examined: Examined, known: Known) -> tuple[Image.Image | None, list[tuple[str, str]]]:
+    """The image as it is to be saved, None if its file may stay, and what changed.
+
+    An image with an EXIF orientation is saved upright: our reader would turn it, but not every tool does, and its
+    mask lies as it is shown. It becomes a PNG, as a JPEG would lose quality with every saving.
+    """
+    changes = [(code, _CONVERTED[code]) for code in known.unusual.get(pair.image, [])]
+    if 2 <= examined.orientation <= 8:
+        text = f"turned upright by its EXIF orientation {examined.orientation} and saved as PNG"
+        changes.insert(0, (ORIENTATION, text))
+    if not changes:
+        return None, []
+    try:
+        return read_image(pair.image), changes
+    except FileFault as fault:
+        raise LeftOut(fault.finding) from None
+
+
+def _mask(
+    task: Task, examined: Examined, plan: Plan
+) -> tuple[Image.Image | None, list[tuple[str, str]], frozenset[int]]:
+    """The mask as it is to be saved, None if its file may stay, what changed, and the class ids it has."""
+    raw, path = examined.raw, task.pair.mask
+    if raw is None or path is None:
+        return None, [], frozenset()
+    ids = plan.ids_of(task.split, raw)
+    unknown = {value: count for value, count in raw.counts.items() if value not in ids}
+    if unknown:
+        raise LeftOut(_unplanned(path, raw, unknown, plan))
+    changes = _changes(raw, ids, plan) + _fitting(examined)
+    if not changes:
+        return None, [], frozenset(ids.values())
+    mask = to_ids(raw, ids)
+    if examined.misfit is not None:
+        turned = examined.misfit.code == "size-exif"
+        mask = upright(mask, examined.orientation) if turned else mask.resize(examined.size, Image.Resampling.NEAREST)
+    found = count_ids(mask)
+    if is_smoothed(mask, len(found)):
+        text = "would have many class ids only where two others meet, as smoothing leaves them"
+        remedy = "Export the mask again without smoothing."
+        raise LeftOut(Finding(path, text, "regions of class ids", remedy, "mask-smoothed"))
+    mask.putpalette(plan.labels.palette())
+    return mask, changes, frozenset(found)
+
+
+def _changes(raw: RawMask, ids: dict[SourceValue, int], plan: Plan) -> list[tuple[str, str]]:
+    """(code, what was done) for everything about a mask but its size."""
+    changes = []
+    mapped = {value: class_id for value, class_id in raw.mapped.items() if value != class_id}
+    if mapped:
+        changes.append((LABEL_MAP, f"the label map made {became(mapped.items())}"))
+    if raw.kind == "1-bit":
+        changes.append(("mask-1-bit", "1 bit a pixel became 8"))
+    if raw.kind == "16-bit":
+        changes.append(("mask-16-bit", "16 bits a pixel became 8"))
+    if raw.format != "PNG":
+        changes.append(("mask-format", f"{raw.format} became PNG"))
+    reading, numbers = plan.readings[raw.kind], ids
+    if raw.kind == "gray palette" and reading == "shade":
+        numbers = {number_of(reading, value, raw.color_of(value)): class_id for value, class_id in ids.items()}
+    moved = {value: class_id for value, class_id in numbers.items() if value != class_id}
+    if raw.kind == "colors" or (moved and numbers is ids and reading != "value" and raw.kind != "gray"):
+        changes.append(("mask-colors", became((raw.color_of(value) or value, i) for value, i in ids.items())))
+    elif moved:
+        code = "mask-0-255" if moved.get(IGNORE) == 1 else plan.renumbering
+        changes.append((code, became(moved.items())))
+    return changes
+
+
+def _fitting(examined: Examined) -> list[tuple[str, str]]:
+    if examined.misfit is None or examined.raw is None:
+        return []
+    (width, height), (new_width, new_height) = examined.raw.image.size, examined.size
+    how = "turned as its image is shown" if examined.misfit.code == "size-exif" else "resized without smoothing"
+    return [(examined.misfit.code, f"{how}, from {width} x {height} to {new_width} x {new_height} px")]
+
+
+def _unplanned(path: Path, raw: RawMask, unknown: dict[SourceValue, int], plan: Plan) -> Finding:
+    """Why a mask's values cannot become class ids."""
+    remedy = "Give a table that lists every value or colour, as a class or, with the id 255, as ignored."
+    reading = plan.readings.get(raw.kind)
+    if reading is None:
+        code = {"16-bit": "mask-16-bit", "colors": "mask-colors"}.get(raw.kind, "id-out-of-range")
+        return Finding(path, f"cannot be understood: {plan.unread}", "masks of one kind, or a table", remedy, code)
+    pixels = sum(raw.counts.values())
+    most = sorted(unknown, key=lambda value: -unknown[value])
+    texts = listed((f"{_text(raw, value, reading)} ({percent(unknown[value] / pixels)})" for value in most), 8)
+    kind, code = ("colours", "mask-colors") if reading == "color" else ("values", "id-out-of-range")
+    found = f"has the {kind} {texts}, which no class has"
+    return Finding(path, found, f"the {kind} of the {plan.labels.num_classes} classes", remedy, code)
+
+
+def _text(raw: RawMask, value: SourceValue, reading: str) -> str:
+    color = raw.color_of(value)
+    return source_text(color if reading == "color" and color is not None else number_of(reading, value, color))
+
+
+def _place(path: Path, content: Path | Image.Image) -> None:
+    """Copy a file or save a PNG."""
+    with whole(path) as temporary:
+        if isinstance(content, Path):
+            shutil.copyfile(content, temporary)
+        else:
+            content.save(temporary, format="PNG")

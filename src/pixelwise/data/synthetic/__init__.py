@@ -1,0 +1,1 @@
+"""Drawn street scenes, for the demo and for tests."""

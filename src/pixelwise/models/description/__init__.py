@@ -1,0 +1,1 @@
+"""What a network looks like: sizes, strides, receptive fields, costs."""

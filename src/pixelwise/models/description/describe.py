@@ -1,0 +1,112 @@
+"""Describe the network that settings mean: its sizes, strides, dilations, receptive fields and costs."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+
+from pixelwise.errors import SettingsError
+from pixelwise.models.description.activations import Kept, kept
+from pixelwise.models.description.rows import rows_of
+from pixelwise.models.description.text import Description, span_words
+from pixelwise.models.description.trace import trace
+from pixelwise.models.segmenter import Segmenter, build_segmenter
+from pixelwise.phrases import first_line
+from pixelwise.settings import Settings
+
+
+class Branch(NamedTuple):
+    """What one part of the head looks at."""
+
+    name: str
+    extent: int | None  # input pixels from its first to its last position; None for the whole image
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What the chosen head sees, in input pixels, to compare with the sizes of objects."""
+
+    algorithm: str
+    backbone: str
+    crop_size: int
+    stride: int  # from one position of the trunk's last map to the next
+    receptive_field: int  # of one position there, by kernels
+    whole_image: bool  # whether it sees the whole image besides, through a mean or attention
+    branches: tuple[Branch, ...]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """One for the trunk and one for each branch."""
+        besides = " and, through a mean or attention, the whole image" if self.whole_image else ""
+        trunk = (
+            f"One position of the last feature map of {self.backbone} sees {self.receptive_field} px{besides}; "
+            f"positions are {self.stride} px apart."
+        )
+        return trunk, *(branch.sentence for branch in self.branches)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as JSON has it; an extent of null is the whole image."""
+        return {**dataclasses.asdict(self), "branches": [branch._asdict() for branch in self.branches]}
+
+
+def describe(settings: Settings, num_classes: int) -> Description:
+    """The network of `settings`, from a run on PyTorch's meta device: without weights, memory or arithmetic.
+
+    Raises:
+        SettingsError: an unknown backbone, or one whose forward pass needs real numbers.
+    """
+    model = _build(settings, num_classes)
+    side = settings.crop_size
+    padded = side + model.backbone.padding(side, side)[0]
+    images = torch.zeros(2, 3, side, side, dtype=torch.uint8, device="meta")
+    model.eval()
+    model.training = True  # of the network alone: its parts run as in prediction, and the auxiliary head runs too
+    try:
+        operations = trace(model, images[:1], padded=(padded, padded))
+        activations = kept(model, images)  # of two images: BatchNorm refuses one value per channel
+    except (NotImplementedError, RuntimeError) as error:
+        raise SettingsError(
+            f"backbone {settings.backbone!r} cannot be described: it does not run on PyTorch's meta device "
+            f"({first_line(error)}). It can still be trained; describe another of its family."
+        ) from error
+    # The loss keeps the logarithms of the probabilities, in float32 whatever the precision.
+    for head in ("",) if model.auxiliary is None else ("", "auxiliary"):
+        activations[head] = Kept(*(4 * num_classes * side**2 + size for size in activations.get(head, Kept(0, 0))))
+    info: Any = model.backbone.trunk.feature_info
+    return Description(
+        algorithm=settings.algorithm,
+        backbone=settings.backbone,
+        crop_size=side,
+        padded_size=padded,
+        num_classes=num_classes,
+        output_stride=model.backbone.strides[-1],
+        note=model.backbone.note,
+        rows=rows_of(model, operations, activations, taps=info.module_name(), side=padded),
+    )
+
+
+def reach(settings: Settings) -> Reach:
+    """What the head of `settings` sees of a crop, branch by branch. Raises SettingsError as `describe` does."""
+    found = describe(settings, settings.num_classes or 2)
+    return Reach(
+        algorithm=found.algorithm,
+        backbone=found.backbone,
+        crop_size=found.crop_size,
+        stride=found.output_stride,
+        receptive_field=found.trunk.receptive_field,
+        whole_image=found.trunk.whole_image,
+        branches=tuple(
+            Branch(row.name, row.reach, span_words(row)) for row in found.head if row.kernel > 1 or row.reach is None
+        ),
+    )
+
+
+def _build(settings: Settings, num_classes: int) -> Segmenter:
+    try:
+        with torch.device("meta"):
+            return build_segmenter(settings, num_classes, load_weights=False)
+    except (SettingsError, NotImplementedError, RuntimeError):
+        # Some trunks read numbers back while they are built, which the meta device does not have.
+        return build_segmenter(settings, num_classes, load_weights=False).to("meta")

@@ -1,0 +1,72 @@
+"""Gather what a report shows: an examination, pictures of some images, the run's history and settings."""
+
+import json
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixelwise.bundle import Bundle
+from pixelwise.data.dataset.pairs import Pair
+from pixelwise.data.reading import read_pair
+from pixelwise.inference.predictor import Predictor
+from pixelwise.report.run.content import Panel, ReportContent
+from pixelwise.report.run.page import write_report
+from pixelwise.report.run.viewer.panels import choose, make_panel
+from pixelwise.scoring.examination import Examination, image_rows
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a report is about."""
+
+    title: str
+    examination: Examination
+    pairs: Sequence[Pair]  # the examined ones, in order
+    facts: Mapping[str, Mapping[str, Any]]  # {split: facts}
+    history: Sequence[Mapping[str, Any]]  # lines of metrics.jsonl
+
+
+def write_report_of(report: Report, bundle: Bundle, predictor: Predictor, folder: Path) -> Path:
+    """Write `folder`/index.html and content.json, with pictures of the worst, the median and the best images."""
+    insight = report.examination.insight
+    chosen = choose(insight.images) if insight else {}
+    panels = [_panel(report.pairs[i], predictor) for indices in chosen.values() for i in indices]
+    content = ReportContent(
+        title=report.title,
+        labels=bundle.labels,
+        scores=report.examination.to_json(),
+        images=image_rows(report.examination),
+        history=report.history,
+        settings=bundle.settings.to_json(),
+        facts=report.facts,
+        provenance={
+            **bundle.provenance,
+            "machine": predictor.runtime.describe(),
+            "python": platform.python_version(),
+            "reported": time.strftime("%Y-%m-%d", time.gmtime()),
+            "seconds": report.history[-1].get("seconds") if report.history else None,
+        },
+        panels=panels,
+    )
+    return write_report(content, folder)
+
+
+def read_history(run: Path | None) -> list[dict[str, Any]]:
+    """The lines of a run's metrics.jsonl; empty without a run."""
+    if run is None:
+        return []
+    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+def _panel(pair: Pair, predictor: Predictor) -> Panel:
+    image, mask = read_pair(pair, predictor.labels)
+    prediction = predictor.predict(image, probabilities=True)
+    assert prediction.probabilities is not None
+    confidence = prediction.probabilities.max(axis=0)
+    return make_panel(pair.name, image, np.asarray(mask), prediction.class_ids, confidence)

@@ -1,0 +1,1 @@
+"""How the training went: curves and what they say."""

@@ -1,0 +1,1 @@
+"""Models that the retired MXNet image trained, read without MXNet."""

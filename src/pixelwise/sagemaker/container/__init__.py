@@ -1,0 +1,1 @@
+"""Inside the container: train a job, serve a model."""

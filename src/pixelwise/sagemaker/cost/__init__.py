@@ -1,0 +1,1 @@
+"""What a job on AWS takes and costs."""

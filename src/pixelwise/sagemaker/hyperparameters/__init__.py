@@ -1,0 +1,1 @@
+"""The hyperparameters of the AWS algorithm and what each becomes."""

@@ -1,0 +1,1 @@
+"""Requests that start training, tuning, transform and endpoints on AWS."""

@@ -1,0 +1,177 @@
+"""The description of a network: its rows, its costs against independent counts, and what its words must say."""
+
+import json
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from pixelwise.errors import SettingsError
+from pixelwise.menus import HEADS
+from pixelwise.models.description.activations import Kept, kept
+from pixelwise.models.description.describe import describe, reach
+from pixelwise.models.segmenter import build_segmenter
+from pixelwise.settings import Settings
+
+
+def settings(**values):
+    return Settings(**{"algorithm": "deeplab", "backbone": "resnet18", "crop_size": 128, **values})
+
+
+def rows(found):
+    return {row.name: row for row in found.rows}
+
+
+@pytest.mark.parametrize("backbone", ["resnet10t", "mobilenetv2_035"])
+@pytest.mark.parametrize("algorithm", HEADS)
+def test_costs_equal_independent_counts_for_every_head(algorithm, backbone):
+    wanted = settings(algorithm=algorithm, backbone=backbone, crop_size=96)
+    found = describe(wanted, 5)
+    model = build_segmenter(wanted, 5, load_weights=False).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.zeros(1, 3, 96, 96))
+    assert found.flops == pytest.approx(counter.get_total_flops(), rel=0.01)
+    assert found.parameters == sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_flops_and_parameters_are_those_that_torchvision_publishes_for_resnet_50():
+    published = torchvision.models.ResNet50_Weights.IMAGENET1K_V1.meta
+    classifier = 2048 * 1000
+    found = describe(settings(algorithm="fcn", backbone="resnet50", crop_size=224, output_stride=32), 5)
+    trunk = [row for row in found.rows if row.part in ("stem", "stage")]
+    # Published are 10^9 multiply-adds of the whole network.
+    assert sum(row.flops for row in trunk) / 2 == pytest.approx(published["_ops"] * 1e9 - classifier, rel=0.01)
+    assert sum(row.parameters for row in trunk) == published["num_params"] - classifier - 1000
+
+
+@pytest.mark.parametrize(
+    ("stride", "expected"),
+    [
+        (8, {"layer1": (4, 1), "layer2": (8, 1), "layer3": (8, 2), "layer4": (8, 4)}),
+        (16, {"layer1": (4, 1), "layer2": (8, 1), "layer3": (16, 1), "layer4": (16, 2)}),
+        (32, {"layer1": (4, 1), "layer2": (8, 1), "layer3": (16, 1), "layer4": (32, 1)}),
+    ],
+)
+def test_dilation_stands_in_for_the_strides_that_are_left_out(stride, expected):
+    found = rows(describe(settings(output_stride=stride), 5))
+    assert {name: (found[name].stride, max(found[name].dilations)) for name in expected} == expected
+    assert [found[name].receptive_field for name in expected] == [43, 99, 211, 435]
+    assert all(found[name].height == 128 / found[name].stride for name in expected)
+
+
+def test_the_branches_of_deeplab_have_its_rates_and_spans():
+    found = rows(describe(settings(), 5))
+    spans = {name: (row.dilations, row.reach) for name, row in found.items() if row.part == "branch"}
+    assert spans == {
+        "aspp.branches.0": ((), 1),
+        "aspp.branches.1": ((6,), 2 * 6 * 16 + 1),
+        "aspp.branches.2": ((12,), 2 * 12 * 16 + 1),
+        "aspp.branches.3": ((18,), 2 * 18 * 16 + 1),
+        "aspp.image_pooling": ((), None),
+    }
+    assert found["aspp.branches.3"].receptive_field == 435 + 2 * 18 * 16
+    assert found["classify"].whole_image
+    assert not found["layer4"].whole_image
+
+
+@pytest.mark.parametrize("algorithm", HEADS)
+@pytest.mark.parametrize(
+    ("backbone", "stride"), [("mobilenetv2_035", 8), ("convnext_atto", 16), ("test_vit", 16), ("swin_s3_tiny_224", 32)]
+)
+def test_every_head_on_every_family_ends_in_one_logit_per_class_and_pixel(algorithm, backbone, stride):
+    found = describe(settings(algorithm=algorithm, backbone=backbone, output_stride=stride, crop_size=100), 7)
+    output = found.rows[-1]
+    assert (output.part, output.channels, output.height, output.width) == ("upsampling", 7, 100, 100)
+    assert found.trunk.stride == found.output_stride
+    assert found.trunk.height == -(-found.padded_size // found.output_stride)
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_a_plain_transformer_sees_everywhere_from_its_first_block():
+    found = describe(settings(backbone="vit_tiny_patch16_224"), 5)
+    blocks = [row for row in found.rows if row.part == "stage"]
+    assert [row.name for row in blocks] == ["blocks.0-3", "blocks.4-7", "blocks.8-11"]
+    assert all(row.whole_image and row.channels == 192 for row in blocks)
+
+
+def test_a_training_step_keeps_the_inputs_and_outputs_that_its_gradients_need():
+    layers = [nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2)]
+    found = kept(nn.Sequential(*layers).to("meta"), torch.zeros(4, 3, 16, 16, device="meta"))
+    plane = 16 * 16 * 4
+    assert found["0"] == Kept(3 * plane, 3 * plane // 2)  # its input
+    # Its input, and mean and spread of the batch: 2 * 8 numbers, shared by four images.
+    assert found["1"].float32 == 8 * plane + 2 * 8 * 4 // 4
+    assert found["2"].float32 == 8 * plane  # its output, which the pooling keeps as its input too
+    assert found["3"].float32 == 8 * 8 * 8 * 8  # indices of 8 bytes
+
+
+def test_the_loss_keeps_one_float_per_class_and_pixel():
+    assert rows(describe(settings(), 5))["upsampling"].activations == Kept(*[4 * 5 * 128 * 128] * 2)
+
+
+def test_an_auxiliary_head_counts_in_training_only():
+    plain, with_auxiliary = (describe(settings(aux_loss_weight=weight), 5) for weight in (0, 0.4))
+    extra = with_auxiliary.rows[-1]
+    assert extra.part == "auxiliary"
+    assert extra.parameters == 256 * 64 * 9 + 2 * 64 + 64 * 5 + 5  # 3x3 to a quarter, BatchNorm, 1x1 with bias
+    assert with_auxiliary.parameters == plain.parameters + extra.parameters
+    assert with_auxiliary.flops == plain.flops
+    assert with_auxiliary.activations.float32 > plain.activations.float32
+    assert "auxiliary head runs in training only" in with_auxiliary.text()
+
+
+def test_the_words_explain_size_channels_dilation_and_softmax():
+    text = describe(settings(backbone="resnet-50", crop_size=512), 21).text()
+    for words in (
+        "512 / 16 = 32 positions a side",
+        "aspp.branches.1 is 3x3 at dilation 6: (3 - 1) x 6 x 16 px + 1 = 193 px",
+        "Why the output is 21 x 512 x 512",
+        "21 output channels, one for each class",
+        "enlarges them 16 times",
+        "no softmax inside",
+        "argmax over the 21 channels",
+        "A multiply-add counts as 2 FLOPs",
+        "431 px at the end of the trunk",
+        "More than the 512 px of the image is seen by: aspp.branches.1, aspp.branches.2",
+        "in bfloat16",
+    ):
+        assert words in text
+
+
+def test_the_words_say_where_a_rate_reaches_past_the_map():
+    text = describe(settings(), 5).text()  # 128 / 16 = 8 positions: rate 6 still meets some, rate 12 none
+    lines = {line.split()[1]: line for line in text.splitlines() if line.startswith("- aspp.branches")}
+    assert "acts as a 1x1 convolution" not in lines["aspp.branches.1"]
+    assert "acts as a 1x1 convolution" in lines["aspp.branches.2"]
+
+
+def test_the_words_say_that_a_trunk_pads_and_keeps_its_stride():
+    text = describe(settings(backbone="swin_s3_tiny_224", crop_size=100), 5).text()
+    assert "padded from 100 to 128 px" in text
+    assert "keeps its output stride of 32; 16 was asked for" in text
+    assert "attention inside windows" in text
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "extents"),
+    [
+        ("deeplab", [1 + 192, 1 + 384, 1 + 576, None, 1 + 32]),
+        ("fcn", [33]),
+        # 8 positions in 2, 3 and 6 regions: of 4, of 4 that overlap, of 2
+        ("psp", [None, 49, 49, 17, 33]),
+        ("dilated", [33, 33, 65, 129, 257, 513, 33]),
+    ],
+)
+def test_reach_tells_how_far_each_part_of_the_head_looks(algorithm, extents):
+    found = reach(settings(algorithm=algorithm))
+    assert [branch.extent for branch in found.branches] == extents
+    assert (found.receptive_field, found.whole_image, found.stride) == (435, False, 16)
+    assert len(found.sentences) == len(extents) + 1
+    assert json.loads(json.dumps(found.to_json()))["branches"][0]["extent"] == extents[0]
+
+
+def test_an_unknown_backbone_is_a_setting_at_fault():
+    with pytest.raises(SettingsError, match="Unknown backbone 'resnet-51'"):
+        describe(settings(backbone="resnet-51"), 5)
