@@ -1,6 +1,7 @@
 """A name on a menu is listed once: a toy of each kind, added in one place, is offered, explained, built, exported."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from torch import nn
 from pixelwise import menus
 from pixelwise.menus import CLASS_WEIGHTS, HEADS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, TALLIES, Choice
 from pixelwise.scoring.formulas import ratio
-from pixelwise.scoring.tally import PlainScores, ScoreTally
+from pixelwise.scoring.tally import ScoreTally
+from pixelwise.values import strict_json
 from tests.conftest import TINY_FLAGS
 
 MENUS = {
@@ -86,6 +88,14 @@ def test_toys_added_in_one_place_each_are_trained_described_and_exported(toys, d
     assert code == 0, err
 
 
+@dataclass(frozen=True)
+class ToyResult:
+    toy_share: float
+
+    def to_json(self):
+        return {"definition": "toy_share: what the toy says.", **strict_json(vars(self))}
+
+
 class ToyTally(ScoreTally):
     """The share of the labelled pixels that are predicted as class 1."""
 
@@ -107,7 +117,7 @@ class ToyTally(ScoreTally):
         return sums[:, 1:]
 
     def result(self):
-        return PlainScores("toy_share: what the toy says.", self.summary())
+        return ToyResult(**self.summary())
 
 
 def test_a_toy_score_added_in_one_place_is_written_with_its_interval_and_reported(

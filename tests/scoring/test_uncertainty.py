@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from pixelwise.menus import TALLIES
 from pixelwise.scoring.bootstrap import effective_number
 from pixelwise.scoring.difference import DifferenceTally
 from pixelwise.scoring.examine import Tallies
-from pixelwise.scoring.formulas import PER_CLASS, SUMMARY
+from pixelwise.scoring.formulas import PER_CLASS
 from pixelwise.scoring.uncertainty import insight_intervals
 
 LABELS = LabelTable.numbered(3)
@@ -33,20 +35,20 @@ def test_the_sums_over_the_images_give_the_scores_of_the_tallies():
     for name, rows in tallies._of_images().items():
         scores = tallies.tallies[name].scores(rows.sum(axis=0, keepdims=True))
         found |= {score: float(values[0]) for score, values in scores.items()}
-    results = tallies.result().insight.results
+    insight = tallies.result().insight
     assert found == pytest.approx(
         {
-            "mean_boundary_iou": results["boundary"].mean_boundary_iou,
-            "errors_at_boundary": results["boundary"].errors_at_boundary,
-            "interior_accuracy": results["boundary"].interior_accuracy,
-            "small_object_recall": results["objects"].overall[0].mean_recall,
-            "medium_object_recall": results["objects"].overall[1].mean_recall,
-            "large_object_recall": results["objects"].overall[2].mean_recall,
-            "expected_calibration_error": results["calibration"].expected_calibration_error,
-            "brier_score": results["calibration"].brier_score,
-            "negative_log_likelihood": results["calibration"].negative_log_likelihood,
-            "mean_absolute_difference": results["difference"].values["mean_absolute_difference"],
-            "share_differing": results["difference"].values["share_differing"],
+            "mean_boundary_iou": insight.boundary.mean_boundary_iou,
+            "errors_at_boundary": insight.boundary.errors_at_boundary,
+            "interior_accuracy": insight.boundary.interior_accuracy,
+            "small_object_recall": insight.objects.overall[0].mean_recall,
+            "medium_object_recall": insight.objects.overall[1].mean_recall,
+            "large_object_recall": insight.objects.overall[2].mean_recall,
+            "expected_calibration_error": insight.calibration.expected_calibration_error,
+            "brier_score": insight.calibration.brier_score,
+            "negative_log_likelihood": insight.calibration.negative_log_likelihood,
+            "mean_absolute_difference": insight.difference.mean_absolute_difference,
+            "share_differing": insight.difference.share_differing,
         },
         nan_ok=True,
     )
@@ -66,17 +68,18 @@ def test_scores_of_rows_are_those_of_each_row_alone(name):
     assert tally.held(rows).shape in ((6, 1), (6, len(together)))
 
 
-def test_scores_have_names_of_their_own():
+def test_tallies_and_their_scores_have_names_of_their_own():
     tallies = examined(range(2))
-    names = [score for tally in tallies.tallies.values() for score in tally.scores(tally.numbers()[None])]
-    known = [*names, *TALLIES, *SUMMARY, *PER_CLASS]
+    names = [score for tally in tallies.tallies.values() for score in tally.summary()]
+    others = replace(tallies.result(), insight=None).to_json()
+    known = [*names, *TALLIES, *PER_CLASS, *others]
     assert len(set(known)) == len(known)
 
 
 def test_an_interval_holds_its_score_and_narrows_with_more_images():
     few, many = (examined(range(count)).result().insight for count in (8, 64))
     low, high = many.intervals["brier_score"]
-    assert low < many.results["calibration"].brier_score < high
+    assert low < many.calibration.brier_score < high
     assert high - low < few.intervals["brier_score"].high - few.intervals["brier_score"].low
 
 

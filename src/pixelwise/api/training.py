@@ -15,7 +15,6 @@ from pixelwise.errors import SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.report.run.gather import Report, read_history, write_report_of
 from pixelwise.runtime import alone, rank_here
-from pixelwise.scoring.calibration import Calibration
 from pixelwise.scoring.examine import examine
 from pixelwise.settings import Settings
 from pixelwise.training.clock import EXAMINED
@@ -95,9 +94,7 @@ def _finish(result: TrainingResult, report: CheckReport, device: str | None) -> 
         predictor.model, EvaluationBatches(examined, bundle.labels), labels=bundle.labels, runtime=runtime
     )
     assert examination.insight is not None
-    calibration = examination.insight.results["calibration"]
-    assert isinstance(calibration, Calibration)
-    calibrated = dataclasses.replace(bundle, temperature=calibration.best_temperature)
+    calibrated = dataclasses.replace(bundle, temperature=examination.insight.calibration.best_temperature)
     save_bundle(result.bundle, calibrated)
     facts = {name: each.to_json() for name, each in report.facts.items()}
     title = f"{result.folder.resolve().name} on validation"

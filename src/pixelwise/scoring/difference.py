@@ -1,19 +1,33 @@
 """Mean absolute difference of class-id images, the error that the Keras course on human parsing looks at."""
 
-from typing import Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.labels import IGNORE
 from pixelwise.scoring.formulas import Floats, ratio
-from pixelwise.scoring.tally import PlainScores, Scored, ScoreTally
+from pixelwise.scoring.tally import Scored, ScoreTally
+from pixelwise.values import strict_json
 
 DEFINITION = (
     "mean_absolute_difference: |true id - predicted id| / (K - 1), averaged over the labelled pixels; 0 none "
     "wrong, 1 all as far off as ids can be. It treats names as amounts: confusing class 1 with 2 counts less than "
     "1 with 19, whatever they are. share_differing, the share of pixels that are wrong, does not."
 )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far the class maps are from the truth; from 0 (equal) to 1, NaN without labelled pixels."""
+
+    mean_absolute_difference: float
+    share_differing: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name, null for NaN, and what they mean."""
+        return {"definition": DEFINITION, **strict_json(vars(self))}
 
 
 def absolute_difference(
@@ -62,6 +76,6 @@ class DifferenceTally(ScoreTally):
         self._apart += other._apart
         return self
 
-    def result(self) -> PlainScores:
+    def result(self) -> Difference:
         """The means over all labelled pixels."""
-        return PlainScores(DEFINITION, self.summary())
+        return Difference(**self.summary())

@@ -43,9 +43,15 @@ class ImageFacts:
 class Insight:
     """What takes a model or its probabilities to know, beside the class maps."""
 
-    results: Mapping[str, Result]  # by the names of `menus.TALLIES`
+    results: Mapping[str, Result]  # by the names of `menus.TALLIES`; each is an attribute too: `insight.calibration`
     images: tuple[ImageFacts, ...]  # in the order of the counts
     intervals: Mapping[str, Interval | None]  # by name of the score
+
+    def __getattr__(self, name: str) -> Any:
+        results = self.__dict__.get("results", {})  # a copy under way has no fields yet
+        if name not in results:
+            raise AttributeError(f"{name!r} was not scored; there is {', '.join(results)}")
+        return results[name]
 
     def to_json(self) -> dict[str, Any]:
         """The summaries; the images are written to a file of their own."""

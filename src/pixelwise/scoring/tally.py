@@ -6,15 +6,12 @@ A new score that takes more than a confusion matrix is a class with this shape i
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.scoring.formulas import Floats
-from pixelwise.values import strict_json
 
 if TYPE_CHECKING:  # what compares masks alone starts without PyTorch
     from torch import Tensor
@@ -34,18 +31,6 @@ class Result(Protocol):
 
     def to_json(self) -> dict[str, Any]:
         """Its part of scores.json: strict JSON, null for NaN, with its "definition"."""
-
-
-@dataclass(frozen=True)
-class PlainScores:
-    """Scores by name, NaN where nothing could be measured, and what they mean."""
-
-    definition: str
-    values: Mapping[str, float]
-
-    def to_json(self) -> dict[str, Any]:
-        """The scores by name, null for NaN, and the definition."""
-        return {"definition": self.definition, **strict_json(self.values)}
 
 
 class ScoreTally(ABC):
@@ -79,7 +64,7 @@ class ScoreTally(ABC):
 
     @abstractmethod
     def result(self) -> Result:
-        """What all images show; `PlainScores` of the `summary` where there is no more to say."""
+        """What all images show: the `summary`, and what has no interval."""
 
     def summary(self) -> dict[str, float]:
         """Each of `scores` over all images."""
