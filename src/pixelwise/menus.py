@@ -1,14 +1,14 @@
 """What may be chosen by name: each name once, with its meaning and with what builds it.
 
 Settings, `--help`, the documents, `describe` and the code that builds a choice all read these dictionaries. A new head,
-loss, optimizer or schedule is written where its kind lives and gets one line here.
+loss, optimizer, schedule or score is written where its kind lives and gets one line here.
 """
 
 from typing import Any, NamedTuple
 
 
 class Choice(NamedTuple):
-    """Something that a setting may name."""
+    """Something that has a name, for a setting or in scores.json."""
 
     meaning: str  # one line, as part of a sentence
     home: str | None = None  # module:name of what builds it, as in an entry point; None where nothing is built
@@ -89,3 +89,14 @@ PRECISIONS: dict[str, Choice] = {
     "float32": Choice("on every machine", "torch:float32"),
 }
 """Types of numbers; see `runtime.choose_precision`."""
+
+TALLIES: dict[str, Choice] = {
+    "boundary": Choice("how well outlines agree, and errors near them", "pixelwise.scoring.boundary:BoundaryTally"),
+    "objects": Choice("how much of the objects is found, by their size", "pixelwise.scoring.object_size:ObjectRecall"),
+    "calibration": Choice("whether the probabilities are true", "pixelwise.scoring.calibration:CalibrationTally"),
+    "average_precision": Choice(
+        "how well the probability of a class ranks the pixels", "pixelwise.scoring.ranking:PrecisionRecallTally"
+    ),
+    "difference": Choice("how far class ids are from the true ones", "pixelwise.scoring.difference:DifferenceTally"),
+}
+"""Classes; what is scored beside the confusion matrix, by its name in scores.json. See `scoring.tally.ScoreTally`."""

@@ -1,11 +1,18 @@
 """A name on a menu is listed once: a toy of each kind, added in one place, is offered, explained, built, exported."""
 
+import json
+from dataclasses import dataclass
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from pixelwise import menus
-from pixelwise.menus import CLASS_WEIGHTS, HEADS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, Choice
+from pixelwise.menus import CLASS_WEIGHTS, HEADS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, TALLIES, Choice
+from pixelwise.scoring.formulas import ratio
+from pixelwise.scoring.tally import ScoreTally
+from pixelwise.values import strict_json
 from tests.conftest import TINY_FLAGS
 
 MENUS = {
@@ -15,6 +22,7 @@ MENUS = {
     "optimizer": OPTIMIZERS,
     "lr_scheduler": SCHEDULES,
     "precision": PRECISIONS,
+    "score": TALLIES,
 }
 ENTRIES = [(setting, name) for setting, menu in MENUS.items() for name in menu]
 
@@ -78,6 +86,63 @@ def test_toys_added_in_one_place_each_are_trained_described_and_exported(toys, d
     assert code == 0, err
     code, _, err = run("evaluate", tmp_path / "run", dataset, "--output", tmp_path / "scores")
     assert code == 0, err
+
+
+@dataclass(frozen=True)
+class ToyResult:
+    toy_share: float
+
+    def to_json(self):
+        return {"definition": "toy_share: what the toy says.", **strict_json(vars(self))}
+
+
+class ToyTally(ScoreTally):
+    """The share of the labelled pixels that are predicted as class 1."""
+
+    def __init__(self, num_classes, temperature=1.0):
+        super().__init__(num_classes, temperature)
+        self.sums = np.zeros(2)
+
+    def add(self, image):
+        labelled = image.truth != 255
+        self.sums += [np.count_nonzero(labelled & (image.predicted == 1)), np.count_nonzero(labelled)]
+
+    def numbers(self):
+        return self.sums
+
+    def scores(self, sums):
+        return {"toy_share": ratio(sums[:, 0], sums[:, 1])}
+
+    def held(self, sums):
+        return sums[:, 1:]
+
+    def result(self):
+        return ToyResult(**self.summary())
+
+
+def test_a_toy_score_added_in_one_place_is_written_with_its_interval_and_reported(
+    monkeypatch, dataset, trained, tmp_path, run
+):
+    choice = Choice("how much the toy <sees>", f"{__name__}:ToyTally")
+    monkeypatch.setitem(TALLIES, "toy", choice)
+    flags = ["--split", "validation", "--output", tmp_path / "scores"]
+    code, _, err = run("evaluate", trained, dataset, *flags)
+    assert code == 0, err
+    scores = json.loads((tmp_path / "scores" / "scores.json").read_text())
+    # Class 1 was predicted as often as its column of the matrix says.
+    matrix = np.array(scores["confusion"])
+    value = matrix[:, 1].sum() / matrix.sum()
+    assert scores["toy"] == {"definition": "toy_share: what the toy says.", "toy_share": pytest.approx(value)}
+    low, high = scores["intervals"]["toy_share"]
+    assert low <= value <= high
+    page = (tmp_path / "scores" / "report" / "index.html").read_text()
+    _, _, section = page.partition('<section id="toy"')
+    section, _, _ = section.partition("</section>")
+    assert ">How much the toy &lt;sees&gt;</h2>" in section
+    assert ">toy share</th>" in section
+    assert f">{value:.3f}</td>" in section
+    assert f">{low:.3f} to {high:.3f}</td>" in section
+    assert "toy_share: what the toy says." in section
 
 
 def test_toys_added_in_one_place_each_are_offered_with_their_meaning(toys, run):

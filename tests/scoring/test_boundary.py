@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from pixelwise.labels import IGNORE
 from pixelwise.scoring.boundary import WIDTHS, BoundaryTally, near_boundary
+from tests.scoring.scored import scored
 
 
 def mask_to_boundary(mask, distance):
@@ -27,7 +28,7 @@ def row(*values):
 
 def tally(truth, predicted, num_classes=4):
     counts = BoundaryTally(num_classes)
-    counts.add(truth, predicted)
+    counts.add(scored(truth, predicted))
     return counts.result()
 
 
@@ -45,7 +46,7 @@ def test_boundary_iou_is_that_of_the_papers_regions_summed_over_images():
     counts, overlap, union = BoundaryTally(4), np.zeros(4), np.zeros(4)
     for seed, shape, distance in ((0, (60, 80), 2), (1, (120, 90), 3), (2, (33, 10), 1)):  # 2 % of the diagonal
         truth, predicted = blobs(seed, shape), blobs(seed + 10, shape)
-        counts.add(truth, predicted)
+        counts.add(scored(truth, predicted))
         for i in range(4):
             one, other = (mask_to_boundary(each == i, distance) for each in (truth, predicted))
             overlap[i] += (one & other).sum()
@@ -126,8 +127,8 @@ def test_parts_add_up():
     pairs = [(blobs(seed), blobs(seed + 5)) for seed in range(4)]
     whole, first, second = BoundaryTally(4), BoundaryTally(4), BoundaryTally(4)
     for i, pair in enumerate(pairs):
-        whole.add(*pair)
-        (first if i % 2 else second).add(*pair)
+        whole.add(scored(*pair))
+        (first if i % 2 else second).add(scored(*pair))
     first += second
     assert first.result() == whole.result()
 

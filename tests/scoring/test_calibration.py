@@ -8,6 +8,7 @@ from torchmetrics.classification import MulticlassCalibrationError
 
 from pixelwise.inference.forward import likeliest
 from pixelwise.scoring.calibration import BINS, CalibrationTally, PixelSample
+from tests.scoring.scored import scored
 
 
 def sample(seed=0, num_classes=5, shape=(60, 70), sharpness=2.0):
@@ -21,7 +22,7 @@ def sample(seed=0, num_classes=5, shape=(60, 70), sharpness=2.0):
 
 def tally(truth, logits, temperature=1.0):
     counts = CalibrationTally(len(logits), temperature)
-    counts.add(truth, logits)
+    counts.add(scored(truth, logits=logits))
     return counts
 
 
@@ -114,9 +115,9 @@ def test_logits_of_any_layout_and_a_truth_that_cannot_be_written_give_the_same()
 def test_parts_add_up():
     images = [sample(seed) for seed in range(3)]
     whole, first, second = CalibrationTally(5), CalibrationTally(5), CalibrationTally(5)
-    for i, image in enumerate(images):
-        whole.add(*image)
-        (second if i == 1 else first).add(*image)
+    for i, (truth, logits) in enumerate(images):
+        whole.add(scored(truth, logits=logits))
+        (second if i == 1 else first).add(scored(truth, logits=logits))
     first += second
     merged, expected = first.result(), whole.result()
     assert merged.pixels == expected.pixels
@@ -179,6 +180,6 @@ def test_what_is_kept_for_fitting_is_bounded():
     truth, logits = sample(shape=(300, 300))
     counts = CalibrationTally(5)
     for _ in range(6):
-        counts.add(truth, logits)
+        counts.add(scored(truth, logits=logits))
     assert counts.sample.pixels()[1].shape == (200_000, 5)
     assert PixelSample(254).capacity * 254 * 4 <= 64 << 20  # bytes

@@ -1,3 +1,4 @@
+import copy
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ from pixelwise.data.batches import Batch
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+from pixelwise.menus import TALLIES
 from pixelwise.runtime import Runtime
 from pixelwise.scoring.evaluate import evaluate
 from pixelwise.scoring.examination import image_rows, read_counts, write_examination
@@ -83,6 +85,14 @@ def test_scores_and_counts_are_written_and_read_back(tmp_path):
     low, high = content["intervals"]["mean_iou"]
     assert low <= content["mean_iou"] <= high
     assert set(content) >= {"boundary", "objects", "calibration", "average_precision", "difference"}
+
+
+def test_what_was_scored_is_an_attribute_by_its_name_in_a_copy_too():
+    insight = copy.copy(examined().insight)
+    for name in TALLIES:
+        assert getattr(insight, name) is insight.results[name]
+    with pytest.raises(AttributeError, match="'calibrated' was not scored; there is boundary, objects, calibration"):
+        _ = insight.calibrated
 
 
 def test_what_is_no_evaluation_is_refused(tmp_path):

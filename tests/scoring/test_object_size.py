@@ -5,11 +5,12 @@ import pytest
 
 from pixelwise.data.facts.regions import regions
 from pixelwise.scoring.object_size import LIMITS, ObjectRecall
+from tests.scoring.scored import scored
 
 
 def recall(truth, predicted, num_classes=2):
     counts = ObjectRecall(num_classes)
-    counts.add(truth, predicted)
+    counts.add(scored(truth, predicted))
     return counts.result()
 
 
@@ -57,8 +58,8 @@ def test_parts_add_up():
     pairs = [generator.integers(0, 3, (2, 40, 40)).astype(np.uint8) for _ in range(4)]
     whole, first, second = ObjectRecall(3), ObjectRecall(3), ObjectRecall(3)
     for i, pair in enumerate(pairs):
-        whole.add(*pair)
-        (first if i < 2 else second).add(*pair)
+        whole.add(scored(*pair))
+        (first if i < 2 else second).add(scored(*pair))
     first += second
     assert first.result().to_json()["overall"]["small"]["mean_recall"] == pytest.approx(
         whole.result().to_json()["overall"]["small"]["mean_recall"]

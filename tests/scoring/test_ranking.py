@@ -6,6 +6,7 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from pixelwise.scoring.ranking import PrecisionRecallTally
+from tests.scoring.scored import scored
 
 
 def probabilities(seed, num_classes=4, shape=(40, 50)):
@@ -27,7 +28,7 @@ def test_average_precision_agrees_with_scikit_learn():
         share = probabilities(seed)
         truth = truth_like(share, seed)
         truth[:5] = 255
-        counts.add(truth, share)
+        counts.add(scored(truth, probabilities=share))
         truths.append(truth.ravel())
         shares.append(share.flatten(1).numpy())
     truth, share = np.concatenate(truths), np.concatenate(shares, axis=1)
@@ -44,7 +45,7 @@ def test_average_precision_holds_for_timid_and_for_very_sure_models(sharpness):
     share = logits.softmax(dim=0)  # at 8 more than a third of the largest are above 0.999
     truth = truth_like(share, 1)
     counts = PrecisionRecallTally(5)
-    counts.add(truth, share)
+    counts.add(scored(truth, probabilities=share))
     expected = [average_precision_score(truth.ravel() == i, share[i].flatten().numpy()) for i in range(5)]
     assert counts.result().per_class == pytest.approx(expected, abs=1e-3)
 
@@ -52,21 +53,21 @@ def test_average_precision_holds_for_timid_and_for_very_sure_models(sharpness):
 def test_probabilities_that_all_tie_have_the_share_of_the_class():
     truth = np.repeat(np.array([0, 1, 1, 1, 255], dtype=np.uint8), 10_000)[None]
     counts = PrecisionRecallTally(2)
-    counts.add(truth, torch.full((2, *truth.shape), 0.5))
+    counts.add(scored(truth, probabilities=torch.full((2, *truth.shape), 0.5)))
     assert counts.result().per_class == pytest.approx((0.25, 0.75), abs=1e-4)
 
 
 def test_a_class_of_which_the_model_is_never_or_always_sure_is_ranked_too():
     share = torch.tensor([[[1.0, 1e-12, 0.0, 1e-9]], [[0.0, 1.0, 1.0, 1.0]]])
     counts = PrecisionRecallTally(2)
-    counts.add(np.array([[1, 1, 1, 0]], dtype=np.uint8), share)
+    counts.add(scored(np.array([[1, 1, 1, 0]], dtype=np.uint8), probabilities=share))
     # Class 0 ranks 1, 1e-9, 1e-12, 0, and its one pixel is the second.
     assert counts.result().per_class[0] == pytest.approx(1 / 2)
 
 
 def test_a_model_that_computes_nan_is_ranked_as_sure_of_nothing():
     counts = PrecisionRecallTally(2)
-    counts.add(np.array([[0, 1]], dtype=np.uint8), torch.full((2, 1, 2), math.nan))
+    counts.add(scored(np.array([[0, 1]], dtype=np.uint8), probabilities=torch.full((2, 1, 2), math.nan)))
     assert all(0 <= value <= 1 for value in counts.result().per_class)
 
 
@@ -74,7 +75,7 @@ def test_a_perfect_ranking_has_1_and_an_absent_class_none():
     truth = np.array([[0, 0, 1, 1]], dtype=np.uint8)
     share = torch.tensor([[[0.9, 0.8, 0.2, 0.1]], [[0.1, 0.2, 0.8, 0.9]], [[0.0, 0.0, 0.0, 0.0]]])
     counts = PrecisionRecallTally(3)
-    counts.add(truth, share)
+    counts.add(scored(truth, probabilities=share))
     result = counts.result()
     assert result.per_class[:2] == (1.0, 1.0)
     assert math.isnan(result.per_class[2])
@@ -87,7 +88,7 @@ def test_a_ranking_by_hand():
     truth = np.array([[1, 0, 1]], dtype=np.uint8)
     share = torch.tensor([[[0.1, 0.3, 0.6]], [[0.9, 0.7, 0.4]]])
     counts = PrecisionRecallTally(2)
-    counts.add(truth, share)
+    counts.add(scored(truth, probabilities=share))
     assert counts.result().per_class[1] == pytest.approx(0.5 + 0.5 * 2 / 3)
 
 
@@ -96,8 +97,8 @@ def test_parts_add_up_and_nothing_is_null():
     for seed in range(4):
         share = probabilities(seed)
         truth = truth_like(share, seed)
-        whole.add(truth, share)
-        (first if seed % 2 else second).add(truth, share)
+        whole.add(scored(truth, probabilities=share))
+        (first if seed % 2 else second).add(scored(truth, probabilities=share))
     first += second
     assert first.result() == whole.result()
     assert PrecisionRecallTally(2).result().to_json()["mean_average_precision"] is None

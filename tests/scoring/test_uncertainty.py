@@ -1,12 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from pixelwise.data.batches import Batch
 from pixelwise.labels import LabelTable
+from pixelwise.menus import TALLIES
 from pixelwise.scoring.bootstrap import effective_number
+from pixelwise.scoring.difference import DifferenceTally
 from pixelwise.scoring.examine import Tallies
-from pixelwise.scoring.uncertainty import _scores, insight_intervals
+from pixelwise.scoring.formulas import PER_CLASS
+from pixelwise.scoring.uncertainty import insight_intervals
 
 LABELS = LabelTable.numbered(3)
 
@@ -26,8 +31,10 @@ def examined(seeds, shape=(24, 30)):
 
 def test_the_sums_over_the_images_give_the_scores_of_the_tallies():
     tallies = examined(range(6))
-    numbers = {name: np.array(rows).sum(axis=0, keepdims=True) for name, rows in tallies._numbers.items()}
-    found = {name: float(values[0]) for name, values in _scores(numbers, 3).items()}
+    found = {}
+    for name, rows in tallies._of_images().items():
+        scores = tallies.tallies[name].scores(rows.sum(axis=0, keepdims=True))
+        found |= {score: float(values[0]) for score, values in scores.items()}
     insight = tallies.result().insight
     assert found == pytest.approx(
         {
@@ -45,6 +52,28 @@ def test_the_sums_over_the_images_give_the_scores_of_the_tallies():
         },
         nan_ok=True,
     )
+
+
+@pytest.mark.parametrize("name", TALLIES)
+def test_scores_of_rows_are_those_of_each_row_alone(name):
+    tallies = examined(range(6))
+    tally, rows = tallies.tallies[name], tallies._of_images()[name]
+    together = tally.scores(rows)
+    for i in range(len(rows)):
+        alone = tally.scores(rows[i : i + 1])
+        assert [values.shape for values in alone.values()] == [(1,)] * len(together)
+        assert {score: values[0] for score, values in alone.items()} == pytest.approx(
+            {score: values[i] for score, values in together.items()}, nan_ok=True
+        )
+    assert tally.held(rows).shape in ((6, 1), (6, len(together)))
+
+
+def test_tallies_and_their_scores_have_names_of_their_own():
+    tallies = examined(range(2))
+    names = [score for tally in tallies.tallies.values() for score in tally.summary()]
+    others = replace(tallies.result(), insight=None).to_json()
+    known = [*names, *TALLIES, *PER_CLASS, *others]
+    assert len(set(known)) == len(known)
 
 
 def test_an_interval_holds_its_score_and_narrows_with_more_images():
@@ -67,9 +96,8 @@ def test_intervals_of_a_ratio_cover_the_truth_in_93_to_97_of_100():
         pixels = generator.integers(500, 1500, 100).astype(float)
         differing = np.round(pixels * generator.beta(3, 7, 100))
         rows = np.stack([differing, differing, pixels], axis=1)
-        nothing = {"boundary": np.zeros((100, 3 * 2 + 14)), "objects": np.zeros((100, 6))}
-        numbers = {**nothing, "calibration": np.zeros((100, 47)), "difference": rows}
-        low, high = insight_intervals(numbers, 2, seed=seed)["share_differing"]
+        found = insight_intervals({"difference": DifferenceTally(2)}, {"difference": rows}, seed=seed)
+        low, high = found["share_differing"]
         covered += low <= 0.3 <= high
     assert 0.93 <= covered / rounds <= 0.97
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pixelwise.labels import IGNORE
 from pixelwise.scoring.confusion import joint_counts
+from pixelwise.scoring.formulas import Floats, mean, ratio
+from pixelwise.scoring.tally import Scored, ScoreTally
 from pixelwise.values import strict_json
-
-Counts = NDArray[np.int64]
 
 DEFINITION = (
     "boundary_iou: per class the IoU of the pixels within d of the edge of the true and of the predicted region, d = 2 "
@@ -25,26 +25,24 @@ DEFINITION = (
 
 DILATION_RATIO = 0.02
 WIDTHS = (1, 2, 4, 8, 16, 32)
-NEAR = 4
+NEAR_BOUNDARY = 4
+"""Pixels; errors that near to a boundary of the truth are errors of drawing more than of seeing."""
 
 _BANDS = len(WIDTHS) + 1  # the pixels that a width reaches and no smaller one does; the last: what none reaches
+_NEAR_BANDS = WIDTHS.index(NEAR_BOUNDARY) + 1
 
 
 @dataclass(frozen=True)
 class BoundaryScores:
     """Shares from 0 to 1; NaN where nothing could be measured."""
 
+    mean_boundary_iou: float  # over the classes with an edge in truth or prediction
     boundary_iou: tuple[float, ...]  # K
     trimap_accuracy: tuple[float, ...]  # by WIDTHS
     trimap_mean_iou: tuple[float, ...]  # by WIDTHS
     errors_at_boundary: float  # of the wrong pixels
     pixels_at_boundary: float  # of all labelled pixels, to compare with
     interior_accuracy: float  # of the pixels that are not at a boundary
-
-    @property
-    def mean_boundary_iou(self) -> float:
-        """The mean over the classes with an edge in truth or prediction."""
-        return _mean(np.array(self.boundary_iou))
 
     def to_json(self) -> dict[str, Any]:
         """Strict JSON, null for NaN, and the definitions."""
@@ -73,22 +71,23 @@ def near_boundary(class_ids: NDArray[np.uint8], reach: int, *, frame: bool = Fal
     return np.asarray((low + np.uint8(1) != high) & (class_ids != IGNORE))
 
 
-class BoundaryTally:
+class BoundaryTally(ScoreTally):
     """Exact counts over images; 192 bytes a class."""
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, temperature: float = 1.0) -> None:
+        super().__init__(num_classes, temperature)
         # Pixels right, of the truth and predicted; in the edge regions of Boundary IoU, and in each band.
         self._edges = np.zeros((3, num_classes), dtype=np.int64)
         self._bands = np.zeros((3, _BANDS, num_classes), dtype=np.int64)
 
-    def add(self, truth: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> None:
-        """Count two class maps (H, W); pixels whose truth is 255 count for nothing.
+    def add(self, image: Scored) -> None:
+        """Count the two class maps of an image.
 
-        A class id of K or more anywhere else is a programming error and raises ValueError.
+        A class id of K or more where the truth is labelled is a programming error and raises ValueError.
         """
-        seen = np.where(truth == IGNORE, truth, predicted)
+        truth, num_classes = image.truth, self.num_classes
+        seen = np.where(truth == IGNORE, truth, image.predicted)
         right = np.where(truth == seen, truth, IGNORE)
-        num_classes = self._edges.shape[1]
         highest = max(int(ids.max(initial=0, where=ids != IGNORE)) for ids in (truth, seen))
         if highest >= num_classes or not np.array_equal(seen == IGNORE, truth == IGNORE):
             raise ValueError(f"truth or prediction holds a class id of {num_classes} or more")
@@ -101,10 +100,24 @@ class BoundaryTally:
             self._edges[part] += joint_counts(edge.view(np.uint8), ids)[1, :num_classes]
             self._bands[part] += joint_counts(bands, ids)[:_BANDS, :num_classes]
 
-    def numbers(self) -> NDArray[np.float64]:
+    def numbers(self) -> Floats:
         """(3 K + 14,) sums over the images so far: the edge regions of each class; pixels right and all by band."""
         hits, pixels, _ = self._bands.sum(axis=2)
         return np.concatenate([self._edges.ravel(), hits, pixels]).astype(np.float64)
+
+    def scores(self, sums: Floats) -> dict[str, Floats]:
+        """Shares from 0 to 1: the mean of Boundary IoU, errors at boundaries, and accuracy away from them."""
+        edges, hits, pixels = self._split(sums)
+        wrong, near = pixels - hits, _NEAR_BANDS
+        return {
+            "mean_boundary_iou": mean(_edge_iou(edges)),
+            "errors_at_boundary": ratio(wrong[:, :near].sum(axis=1), wrong.sum(axis=1)),
+            "interior_accuracy": ratio(hits[:, near:].sum(axis=1), pixels[:, near:].sum(axis=1)),
+        }
+
+    def held(self, sums: Floats) -> Floats:
+        """(R, 1): labelled pixels."""
+        return np.asarray(self._split(sums)[2].sum(axis=1, keepdims=True))
 
     def __iadd__(self, other: Self) -> Self:
         """Take in the counts of another part of the data."""
@@ -115,19 +128,27 @@ class BoundaryTally:
     def result(self) -> BoundaryScores:
         """The scores of all images."""
         right, truth, predicted = np.cumsum(self._bands, axis=1)[:, :-1]  # by WIDTHS: a width holds the smaller ones
-        hits, pixels, _ = self._bands.sum(axis=2)
-        at = slice(0, WIDTHS.index(NEAR) + 1)
-        inside = slice(at.stop, None)
-        wrong = pixels - hits
-        ious = _ratio(right, truth + predicted - right)
+        pixels = self._bands[1].sum(axis=1)
+        ious = ratio(right, truth + predicted - right)
         return BoundaryScores(
-            tuple(_ratio(self._edges[0], self._edges[1] + self._edges[2] - self._edges[0]).tolist()),
-            tuple(_ratio(right.sum(axis=1), truth.sum(axis=1)).tolist()),
-            tuple(_mean(of_classes) for of_classes in ious),
-            float(_ratio(wrong[at].sum(), wrong.sum())),
-            float(_ratio(pixels[at].sum(), pixels.sum())),
-            float(_ratio(hits[inside].sum(), pixels[inside].sum())),
+            boundary_iou=tuple(_edge_iou(self._edges).tolist()),
+            trimap_accuracy=tuple(ratio(right.sum(axis=1), truth.sum(axis=1)).tolist()),
+            trimap_mean_iou=tuple(float(mean(of_classes)) for of_classes in ious),
+            pixels_at_boundary=float(ratio(pixels[:_NEAR_BANDS].sum(), pixels.sum())),
+            **self.summary(),
         )
+
+    def _split(self, sums: Floats) -> tuple[Floats, Floats, Floats]:
+        """Of (R, 3 K + 14): the edge regions (R, 3, K), the pixels right and all pixels of each band (R, 7)."""
+        edges, bands = np.split(sums, [3 * self.num_classes], axis=1)
+        hits, pixels = np.split(bands, 2, axis=1)
+        return edges.reshape(-1, 3, self.num_classes), hits, pixels
+
+
+def _edge_iou(edges: NDArray[Any]) -> Floats:
+    """(..., K) of the pixels right, of the truth and predicted in the edge regions, (..., 3, K)."""
+    both, true, seen = np.moveaxis(edges, -2, 0)
+    return ratio(both, true + seen - both)
 
 
 def _bands(truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -165,12 +186,3 @@ def _extreme(values: NDArray[np.uint8], reach: int, extreme: np.ufunc, outside: 
             span += step
         values = values.T
     return values
-
-
-def _ratio(part: Counts, whole: Counts) -> NDArray[np.float64]:
-    return np.asarray(np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0))
-
-
-def _mean(values: NDArray[np.float64]) -> float:
-    measured = values[~np.isnan(values)]
-    return float(measured.mean()) if measured.size else math.nan

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pixelwise.labels import IGNORE
+from pixelwise.scoring.formulas import Floats, ratio
+from pixelwise.scoring.tally import Scored, ScoreTally
 from pixelwise.values import strict_json
-
-Floats = NDArray[np.float64]
 
 DEFINITION = (
     "Over the labelled pixels, with the probability of the chosen class as confidence, in 15 bins of equal width: "
@@ -61,6 +61,8 @@ class Calibration:
     @property
     def expected_calibration_error(self) -> float:
         """Mean gap between confidence and accuracy, weighted by pixels; 0 to 1."""
+        # From the diagram, not from `CalibrationTally.scores`: that is the same number but for its last digit, and
+        # the digits of scores.json are kept.
         total = sum(self.pixels)
         return sum(count * gap for count, gap in self._gaps()) / total if total else math.nan
 
@@ -140,28 +142,42 @@ class PixelSample:
         self._drawn, self._truth, self._logits = drawn[inside], truth[inside], logits[inside]
 
 
-class CalibrationTally:
+class CalibrationTally(ScoreTally):
     """Sums over images, and a sample of their pixels for fitting a temperature."""
 
     def __init__(self, num_classes: int, temperature: float = 1.0) -> None:
         if not temperature > 0:
             raise ValueError(f"temperature is {temperature}, expected a number above 0")
-        self.num_classes, self.temperature = num_classes, temperature
+        super().__init__(num_classes, temperature)
         self.sample = PixelSample(num_classes)
         self._bins = np.zeros((3, num_classes, BINS))  # pixels, their confidence, those right; by chosen class
         self._squares = self._logs = 0.0
 
-    def add(self, truth: NDArray[np.uint8], logits: Tensor) -> None:
-        """Count an image: `truth` (H, W), `logits` (K, H, W) float32 on any device; 255 counts for nothing."""
-        places = np.flatnonzero(truth != IGNORE)
-        columns, ids = torch.from_numpy(places).to(logits.device), truth.reshape(-1)[places]
-        flat = logits.flatten(1)
+    def add(self, image: Scored) -> None:
+        """Count the logits of an image, on their device."""
+        places = np.flatnonzero(image.truth != IGNORE)
+        columns, ids = torch.from_numpy(places).to(image.logits.device), image.truth.reshape(-1)[places]
+        flat = image.logits.flatten(1)
         self._count(ids, flat, columns)
         self.sample.add(ids, flat, columns)
 
     def numbers(self) -> Floats:
         """(47,) sums over the images so far: pixels, confidence, pixels right by bin; Brier score, log-likelihood."""
         return np.append(self._bins.sum(axis=1), [self._squares, self._logs])
+
+    def scores(self, sums: Floats) -> dict[str, Floats]:
+        """Means over the labelled pixels; NaN without any."""
+        bins, (squares, logs) = sums[:, :-2].reshape(-1, 3, BINS), sums[:, -2:].T
+        pixels = bins[:, 0].sum(axis=1)
+        return {
+            "expected_calibration_error": _expected_error(bins),
+            "brier_score": ratio(squares, pixels),
+            "negative_log_likelihood": ratio(logs, pixels),
+        }
+
+    def held(self, sums: Floats) -> Floats:
+        """(R, 1): labelled pixels."""
+        return np.asarray(sums[:, :BINS].sum(axis=1, keepdims=True))
 
     def __iadd__(self, other: Self) -> Self:
         """Take in what another one, of the same temperature, counted."""
@@ -174,13 +190,18 @@ class CalibrationTally:
     def result(self) -> Calibration:
         """The calibration of all pixels."""
         pixels, *sums = self._bins.sum(axis=1)
-        confidence, accuracy = (tuple(_ratio(each, pixels).tolist()) for each in sums)
-        total = pixels.sum()
-        brier, nll = (float(_ratio(np.array(each), total)) for each in (self._squares, self._logs))
-        counts = tuple(int(count) for count in pixels)
-        per_class = tuple(_of_class(self._bins[:, i]) for i in range(self.num_classes))
-        best = self.fit_temperature()
-        return Calibration(self.temperature, counts, confidence, accuracy, brier, nll, best, per_class)
+        confidence, accuracy = (tuple(ratio(each, pixels).tolist()) for each in sums)
+        means = self.summary()
+        return Calibration(
+            temperature=self.temperature,
+            pixels=tuple(int(count) for count in pixels),
+            confidence=confidence,
+            accuracy=accuracy,
+            brier_score=means["brier_score"],
+            negative_log_likelihood=means["negative_log_likelihood"],
+            best_temperature=self.fit_temperature(),
+            per_class=tuple(_of_class(self._bins[:, i]) for i in range(self.num_classes)),
+        )
 
     def fit_temperature(self) -> float:
         """`fit_temperature` of the sampled pixels, from the logits as they were given."""
@@ -247,17 +268,18 @@ def _judged(logits: Tensor, truth: Tensor, temperature: float) -> _Judged:
 
 
 def _of_class(bins: Floats) -> ClassCalibration:
-    pixels, confidence, right = bins
-    total = pixels.sum()
-    mean_confidence, accuracy = (float(_ratio(each.sum(), total)) for each in (confidence, right))
-    gaps = np.abs(right - confidence).sum()  # pixels x |accuracy - confidence| of each bin
-    return ClassCalibration(int(total), mean_confidence, accuracy, float(_ratio(gaps, total)))
+    total, confidence, right = bins.sum(axis=1)
+    mean_confidence, accuracy = (float(ratio(each, total)) for each in (confidence, right))
+    return ClassCalibration(int(total), mean_confidence, accuracy, float(_expected_error(bins)))
+
+
+def _expected_error(bins: Floats) -> Floats:
+    """(...,) of the pixels, of their confidence and of those right in each bin, (..., 3, 15)."""
+    pixels, confidence, right = np.moveaxis(bins, -2, 0)
+    # Of a bin, pixels x |accuracy - confidence| is the difference of the sums.
+    return ratio(np.abs(right - confidence).sum(axis=-1), pixels.sum(axis=-1))
 
 
 def _least(drawn: Floats, count: int) -> NDArray[np.intp]:
     """The places of the `count` smallest, in their order."""
     return np.sort(np.argpartition(drawn, count - 1)[:count])
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    return np.asarray(np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0))

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.labels import IGNORE
+from pixelwise.scoring.formulas import Floats, ratio
+from pixelwise.scoring.tally import Scored, ScoreTally
 from pixelwise.values import strict_json
 
 DEFINITION = (
@@ -36,23 +38,36 @@ def absolute_difference(
     return np.where(truth == IGNORE, np.float32(0), apart)
 
 
-class DifferenceTally:
-    """Exact sums over images."""
+class DifferenceTally(ScoreTally):
+    """Exact sums over images: how far the class maps are from the truth."""
 
-    def __init__(self, num_classes: int) -> None:
-        self._num_classes = num_classes
+    def __init__(self, num_classes: int, temperature: float = 1.0) -> None:
+        super().__init__(num_classes, temperature)
         self._pixels = self._differing = self._apart = 0
 
-    def add(self, truth: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> None:
-        """Count two class maps of one shape; pixels whose truth is 255 count for nothing."""
+    def add(self, image: Scored) -> None:
+        """Count the two class maps of an image."""
+        truth, predicted = image.truth, image.predicted
         wrong = (truth != predicted) & (truth != IGNORE)
         self._pixels += int(np.count_nonzero(truth != IGNORE))
         self._differing += int(np.count_nonzero(wrong))
         self._apart += int(np.abs(truth[wrong].astype(np.int64) - predicted[wrong]).sum())
 
-    def numbers(self) -> NDArray[np.float64]:
+    def numbers(self) -> Floats:
         """(3,) sums over the images so far: how far ids are apart, pixels that differ, labelled pixels."""
         return np.array([self._apart, self._differing, self._pixels], dtype=np.float64)
+
+    def scores(self, sums: Floats) -> dict[str, Floats]:
+        """From 0 (equal) to 1; NaN without labelled pixels."""
+        apart, differing, pixels = sums.T
+        return {
+            "mean_absolute_difference": ratio(apart, pixels * max(self.num_classes - 1, 1)),
+            "share_differing": ratio(differing, pixels),
+        }
+
+    def held(self, sums: Floats) -> Floats:
+        """(R, 1): labelled pixels."""
+        return sums[:, 2:]
 
     def __iadd__(self, other: Self) -> Self:
         """Take in the sums of another part of the data."""
@@ -63,7 +78,4 @@ class DifferenceTally:
 
     def result(self) -> Difference:
         """The means over all labelled pixels."""
-        if not self._pixels:
-            return Difference(float("nan"), float("nan"))
-        largest = self._pixels * max(self._num_classes - 1, 1)
-        return Difference(self._apart / largest, self._differing / self._pixels)
+        return Difference(**self.summary())

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
@@ -15,14 +15,8 @@ from pixelwise.scoring.bootstrap import Interval, Intervals, intervals
 from pixelwise.scoring.definitions import other_definitions
 from pixelwise.scoring.image_counts import ImageCounts
 from pixelwise.scoring.metrics import Scores
+from pixelwise.scoring.tally import Result
 from pixelwise.values import strict_json
-
-if TYPE_CHECKING:  # comparing masks needs neither PyTorch nor SciPy, and starts in no time
-    from pixelwise.scoring.boundary import BoundaryScores
-    from pixelwise.scoring.calibration import Calibration
-    from pixelwise.scoring.difference import Difference
-    from pixelwise.scoring.object_size import ObjectScores
-    from pixelwise.scoring.ranking import AveragePrecision
 
 SCORES_FILE, IMAGES_FILE = "scores.json", "images.json"
 
@@ -49,18 +43,19 @@ class ImageFacts:
 class Insight:
     """What takes a model or its probabilities to know, beside the class maps."""
 
-    boundary: "BoundaryScores"
-    objects: "ObjectScores"
-    calibration: "Calibration"
-    average_precision: "AveragePrecision"
-    difference: "Difference"
+    results: Mapping[str, Result]  # by the names of `menus.TALLIES`; each is an attribute too: `insight.calibration`
     images: tuple[ImageFacts, ...]  # in the order of the counts
-    intervals: Mapping[str, Interval | None]  # of the scores above, by name
+    intervals: Mapping[str, Interval | None]  # by name of the score
+
+    def __getattr__(self, name: str) -> Any:
+        results = self.__dict__.get("results", {})  # a copy under way has no fields yet
+        if name not in results:
+            raise AttributeError(f"{name!r} was not scored; there is {', '.join(results)}")
+        return results[name]
 
     def to_json(self) -> dict[str, Any]:
         """The summaries; the images are written to a file of their own."""
-        parts = ("boundary", "objects", "calibration", "average_precision", "difference")
-        return {name: getattr(self, name).to_json() for name in parts}
+        return {name: result.to_json() for name, result in self.results.items()}
 
 
 @dataclass(frozen=True)

@@ -13,26 +13,20 @@ from pixelwise.data.batches import Batch
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.inference.forward import class_logits, likeliest, probabilities_of
 from pixelwise.labels import IGNORE, LabelTable
+from pixelwise.menus import TALLIES
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.runtime import Runtime
-from pixelwise.scoring.bootstrap import Interval
-from pixelwise.scoring.boundary import BoundaryTally, near_boundary
-from pixelwise.scoring.calibration import CalibrationTally
+from pixelwise.scoring.boundary import NEAR_BOUNDARY, near_boundary
 from pixelwise.scoring.confusion import ConfusionMatrix
-from pixelwise.scoring.difference import DifferenceTally
 from pixelwise.scoring.examination import Examination, ImageFacts, Insight
 from pixelwise.scoring.formulas import Floats
 from pixelwise.scoring.image_counts import ImageCounts
 from pixelwise.scoring.metrics import Scores
-from pixelwise.scoring.object_size import ObjectRecall
-from pixelwise.scoring.ranking import PrecisionRecallTally
+from pixelwise.scoring.tally import Scored, ScoreTally
 from pixelwise.scoring.uncertainty import insight_intervals
 
 CONFIDENT = 0.9
 """Above this probability a wrong pixel is a confident disagreement with its mask."""
-
-NEAR_BOUNDARY = 4
-"""Pixels; errors that near to a boundary of the truth are errors of drawing more than of seeing."""
 
 _GRAY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow's mode "L"
 
@@ -75,11 +69,11 @@ class Tallies:
         num_classes = labels.num_classes
         self.labels, self.temperature = labels, temperature
         self.matrix, self.counts = ConfusionMatrix(num_classes), ImageCounts(num_classes)
-        self.boundary, self.objects = BoundaryTally(num_classes), ObjectRecall(num_classes)
-        self.calibration = CalibrationTally(num_classes, temperature)
-        self.ranking, self.difference = PrecisionRecallTally(num_classes), DifferenceTally(num_classes)
+        self.tallies: dict[str, ScoreTally] = {
+            name: choice.built()(num_classes, temperature) for name, choice in TALLIES.items()
+        }
         self.images: list[ImageFacts] = []
-        self._numbers: dict[str, list[Floats]] = {name: [] for name in self._summed()}
+        self._numbers: dict[str, list[Floats]] = {name: [] for name in self.tallies}
 
     def add(self, names: Sequence[str], batch: Batch, logits: Tensor, predicted: NDArray[np.uint8]) -> None:
         """Count the images of a batch; `logits` (N, K, H, W), `predicted` (N, H, W)."""
@@ -90,30 +84,14 @@ class Tallies:
 
     def result(self) -> Examination:
         """What all images show together."""
-        insight = Insight(
-            self.boundary.result(),
-            self.objects.result(),
-            self.calibration.result(),
-            self.ranking.result(),
-            self.difference.result(),
-            tuple(self.images),
-            self._intervals(),
-        )
+        results = {name: tally.result() for name, tally in self.tallies.items()}
+        insight = Insight(results, tuple(self.images), insight_intervals(self.tallies, self._of_images()))
         return Examination.of(Scores(self.matrix, self.labels), self.counts, insight)
 
-    def _summed(self) -> dict[str, BoundaryTally | ObjectRecall | CalibrationTally | DifferenceTally]:
-        """The tallies whose scores have intervals."""
-        return {
-            "boundary": self.boundary,
-            "objects": self.objects,
-            "calibration": self.calibration,
-            "difference": self.difference,
-        }
-
-    def _intervals(self) -> dict[str, Interval | None]:
-        width = {name: len(tally.numbers()) for name, tally in self._summed().items()}
-        numbers = {name: np.array(rows).reshape(-1, width[name]) for name, rows in self._numbers.items()}
-        return insight_intervals(numbers, self.matrix.num_classes)
+    def _of_images(self) -> dict[str, Floats]:
+        """(N, S) for each tally: what each image added to its numbers."""
+        width = {name: len(tally.numbers()) for name, tally in self.tallies.items()}
+        return {name: np.array(rows).reshape(len(rows), width[name]) for name, rows in self._numbers.items()}
 
     def _add(
         self,
@@ -127,15 +105,12 @@ class Tallies:
         own.update(truth, predicted)
         self.matrix.merge(own)
         self.counts.add(name, own.counts)
-        before = {name: tally.numbers() for name, tally in self._summed().items()}
-        self.boundary.add(truth, predicted)
-        self.objects.add(truth, predicted)
-        self.calibration.add(truth, logits)
         probabilities = probabilities_of(logits[None], self.temperature)[0]
-        self.ranking.add(truth, probabilities)
-        self.difference.add(truth, predicted)
-        for each, tally in self._summed().items():
-            self._numbers[each].append(tally.numbers() - before[each])
+        scored = Scored(truth, predicted, logits, probabilities)
+        for each, tally in self.tallies.items():
+            before = tally.numbers().copy()  # a tally may go on in the same array
+            tally.add(scored)
+            self._numbers[each].append(tally.numbers() - before)
         confidence = probabilities.amax(dim=0).cpu().numpy()
         self.images.append(_facts(name, image, truth, predicted, confidence, Scores(own, self.labels)))
 

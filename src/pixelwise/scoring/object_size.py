@@ -1,6 +1,5 @@
 """Recall by object size: are small objects missed where large ones are found?"""
 
-import math
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -9,6 +8,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from pixelwise.labels import IGNORE
+from pixelwise.scoring.formulas import Floats, ratio
+from pixelwise.scoring.tally import Scored, ScoreTally
 from pixelwise.values import strict_json
 
 DEFINITION = (
@@ -56,17 +57,19 @@ class ObjectScores:
         }
 
 
-class ObjectRecall:
+class ObjectRecall(ScoreTally):
     """Counts of regions and of their pixels over images."""
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, temperature: float = 1.0) -> None:
+        super().__init__(num_classes, temperature)
         self._regions = np.zeros((num_classes, len(SIZES)), dtype=np.int64)
         self._found = np.zeros((num_classes, len(SIZES)))  # sums of shares
         self._pixels = np.zeros((num_classes, len(SIZES), 2), dtype=np.int64)  # right, all
 
-    def add(self, truth: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> None:
-        """Count the regions of `truth` (H, W); pixels of 255 belong to none."""
-        right = truth == predicted
+    def add(self, image: Scored) -> None:
+        """Count the regions of the truth; pixels of 255 belong to none."""
+        truth = image.truth
+        right = truth == image.predicted
         for class_id in np.flatnonzero(np.bincount(truth.ravel(), minlength=256)[:IGNORE]).tolist():
             own = truth == class_id
             box = ndimage.find_objects(own.view(np.uint8))[0]
@@ -79,9 +82,18 @@ class ObjectRecall:
             for part, pixels in enumerate((hits, area)):
                 np.add.at(self._pixels[class_id, :, part], size, pixels)
 
-    def numbers(self) -> NDArray[np.float64]:
+    def numbers(self) -> Floats:
         """(6,) sums over the images so far: regions, and what was found of them, by size."""
         return np.concatenate([self._regions.sum(axis=0), self._found.sum(axis=0)]).astype(np.float64)
+
+    def scores(self, sums: Floats) -> dict[str, Floats]:
+        """The mean recall of the regions of each size; NaN without any."""
+        regions, found = np.split(sums, 2, axis=1)
+        return {f"{size}_object_recall": recall for size, recall in zip(SIZES, ratio(found, regions).T, strict=True)}
+
+    def held(self, sums: Floats) -> Floats:
+        """(R, 3): regions by size."""
+        return sums[:, : len(SIZES)]
 
     def __iadd__(self, other: Self) -> Self:
         """Take in the counts of another part of the data."""
@@ -92,19 +104,18 @@ class ObjectRecall:
 
     def result(self) -> ObjectScores:
         """The recall of all images."""
-        overall = _recalls(self._regions.sum(axis=0), self._found.sum(axis=0), self._pixels.sum(axis=0))
-        rows = zip(self._regions, self._found, self._pixels, strict=True)
-        return ObjectScores(overall, tuple(_recalls(*row) for row in rows))
+        counted = (self._regions, self._found, self._pixels)
+        (overall,) = self._recalls(*(each.sum(axis=0, keepdims=True) for each in counted))
+        return ObjectScores(overall, self._recalls(*counted))
 
-
-def _recalls(
-    regions: NDArray[np.int64], found: NDArray[np.float64], pixels: NDArray[np.int64]
-) -> tuple[SizeRecall, ...]:
-    rows = zip(regions.tolist(), found.tolist(), pixels.tolist(), strict=True)
-    return tuple(
-        SizeRecall(count, total / count if count else math.nan, right / every if every else math.nan)
-        for count, total, (right, every) in rows
-    )
+    def _recalls(
+        self, regions: NDArray[np.int64], found: Floats, pixels: NDArray[np.int64]
+    ) -> tuple[tuple[SizeRecall, ...], ...]:
+        """By size for each row of (R, 3), (R, 3) and (R, 3, 2)."""
+        means = np.stack(list(self.scores(np.concatenate([regions, found], axis=1)).values()), axis=1)
+        shares = ratio(pixels[..., 0], pixels[..., 1])
+        rows = zip(regions.tolist(), means.tolist(), shares.tolist(), strict=True)
+        return tuple(tuple(map(SizeRecall, *row)) for row in rows)
 
 
 def _by_size(recalls: tuple[SizeRecall, ...]) -> dict[str, Any]:

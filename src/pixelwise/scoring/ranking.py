@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pixelwise.labels import IGNORE
+from pixelwise.scoring.formulas import Floats
+from pixelwise.scoring.tally import Scored, ScoreTally
 from pixelwise.values import strict_json
 
 DEFINITION = (
@@ -46,16 +48,20 @@ class AveragePrecision:
         return {"definition": DEFINITION, **strict_json(scores)}
 
 
-class PrecisionRecallTally:
-    """Histograms of the probabilities of each class, of its own pixels and of all; 64 KB a class."""
+class PrecisionRecallTally(ScoreTally):
+    """Histograms of the probabilities of each class, of its own pixels and of all; 64 KB a class.
 
-    def __init__(self, num_classes: int) -> None:
+    Without intervals: it ranks the pixels of all images together, so that no sums of single images tell it.
+    """
+
+    def __init__(self, num_classes: int, temperature: float = 1.0) -> None:
+        super().__init__(num_classes, temperature)
         self._own = np.zeros((num_classes, BINS), dtype=np.int64)
         self._all = np.zeros((num_classes, BINS), dtype=np.int64)
 
-    def add(self, truth: NDArray[np.uint8], probabilities: Tensor) -> None:
-        """Count an image: `truth` (H, W), `probabilities` (K, H, W) on any device; 255 counts for nothing."""
-        device, shares = probabilities.device, probabilities.flatten(1)
+    def add(self, image: Scored) -> None:
+        """Count the probabilities of an image, on their device."""
+        truth, device, shares = image.truth, image.probabilities.device, image.probabilities.flatten(1)
         places = np.flatnonzero(truth != IGNORE)
         ids = torch.from_numpy(truth.reshape(-1)[places].astype(np.int64)).to(device)
         columns = torch.from_numpy(places).to(device)
@@ -69,6 +75,18 @@ class PrecisionRecallTally:
             own += torch.bincount(bins.gather(0, ids[piece][None])[0], minlength=len(own))
         self._own += own.reshape(self._own.shape).cpu().numpy()
         self._all += every.reshape(self._all.shape).cpu().numpy()
+
+    def numbers(self) -> Floats:
+        """(0,): none."""
+        return np.zeros(0)
+
+    def scores(self, sums: Floats) -> dict[str, Floats]:
+        """None that has an interval."""
+        return {}
+
+    def held(self, sums: Floats) -> Floats:
+        """(R, 0): of no score."""
+        return sums
 
     def __iadd__(self, other: Self) -> Self:
         """Take in the counts of another part of the data."""

@@ -1,35 +1,45 @@
 """Outlines, objects by size, probabilities and ranking: what the means over all pixels hide."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pixelwise.labels import LabelTable
+from pixelwise.menus import TALLIES
 from pixelwise.phrases import percent
 from pixelwise.report.charts.lines import Series, line_chart
 from pixelwise.report.facts import class_name
 from pixelwise.report.html import Html, Section, folded, html, joined, table
-from pixelwise.report.numbers import Row, number, score_text
+from pixelwise.report.numbers import Row, interval_of, interval_text, number, score_text
 
 _SMALL_ERROR = 0.02
 _SIZES = ("small", "medium", "large")
 
 
 def quality_sections(scores: Row, labels: LabelTable) -> list[Section]:
-    """Sections on what was measured; the others are left out."""
-    parts = (
-        ("boundary", "Boundaries", _boundary),
-        ("objects", "Objects by size", _objects),
-        ("calibration", "Probabilities", _calibration),
-        ("average_precision", "Average precision", _ranking),
-        ("difference", "Mean absolute difference", _difference),
-    )
-    found = ((name, title, scores.get(name), body) for name, title, body in parts)
-    return [
-        Section(name.replace("_", "-"), title, joined([*body(measured, labels), _definition(measured)]))
-        for name, title, measured, body in found
-        if measured
+    """Sections on what was measured of `menus.TALLIES`; the others are left out."""
+    sections = []
+    for name, choice in TALLIES.items():
+        measured = scores.get(name)
+        if not measured:
+            continue
+        if name in _OWN_SECTIONS:
+            title, write = _OWN_SECTIONS[name]
+            body = [*write(measured, labels)]
+        else:
+            title, body = choice.meaning[:1].upper() + choice.meaning[1:], [_plain(measured, scores)]
+        sections.append(Section(name.replace("_", "-"), title, joined([*body, _definition(measured)])))
+    return sections
+
+
+def _plain(measured: Row, scores: Row) -> Html:
+    """The numbers of a tally that has no section of its own, with their intervals."""
+    rows = [
+        [name.replace("_", " "), score_text(number(value)), interval_text(interval_of(scores, name))]
+        for name, value in measured.items()
+        if value is None or isinstance(value, int | float)
     ]
+    return table(["score", "value", "95 % interval"], rows, caption="Over all images")
 
 
 def _definition(measured: Row) -> Html:
@@ -176,3 +186,13 @@ def _by_class(title: str, values: Sequence[tuple[int, float]], labels: LabelTabl
 
 def _chart(lines: Sequence[Series], **how: Any) -> Html:
     return Html(f'<div class="charts">{line_chart(lines, y_range=(0, 1), **how)}</div>')
+
+
+_OWN_SECTIONS: dict[str, tuple[str, Callable[[Row, LabelTable], Iterator[Html]]]] = {
+    "boundary": ("Boundaries", _boundary),
+    "objects": ("Objects by size", _objects),
+    "calibration": ("Probabilities", _calibration),
+    "average_precision": ("Average precision", _ranking),
+    "difference": ("Mean absolute difference", _difference),
+}
+"""Of `menus.TALLIES`: the heading, and what writes the section; any other has a table of its numbers."""
