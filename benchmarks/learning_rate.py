@@ -30,7 +30,7 @@ from pixelwise.models.segmenter import build_segmenter
 from pixelwise.runtime import start
 from pixelwise.sagemaker.artefact.names import our_name
 from pixelwise.sagemaker.hyperparameters.parse import parse, to_settings
-from pixelwise.scoring.evaluate import evaluate
+from pixelwise.scoring.validate import evaluate
 from pixelwise.training.checkpoint import TrainingState
 from pixelwise.training.learner import Learner
 from pixelwise.training.losses import build_criterion

@@ -91,12 +91,20 @@ PRECISIONS: dict[str, Choice] = {
 """Types of numbers; see `runtime.choose_precision`."""
 
 TALLIES: dict[str, Choice] = {
-    "boundary": Choice("how well outlines agree, and errors near them", "pixelwise.scoring.boundary:BoundaryTally"),
-    "objects": Choice("how much of the objects is found, by their size", "pixelwise.scoring.object_size:ObjectRecall"),
-    "calibration": Choice("whether the probabilities are true", "pixelwise.scoring.calibration:CalibrationTally"),
-    "average_precision": Choice(
-        "how well the probability of a class ranks the pixels", "pixelwise.scoring.ranking:PrecisionRecallTally"
+    "boundary": Choice(
+        "how well outlines agree, and errors near them", "pixelwise.scoring.insight.boundary:BoundaryTally"
     ),
-    "difference": Choice("how far class ids are from the true ones", "pixelwise.scoring.difference:DifferenceTally"),
+    "objects": Choice(
+        "how much of the objects is found, by their size", "pixelwise.scoring.insight.object_size:ObjectRecall"
+    ),
+    "calibration": Choice(
+        "whether the probabilities are true", "pixelwise.scoring.insight.calibration:CalibrationTally"
+    ),
+    "average_precision": Choice(
+        "how well the probability of a class ranks the pixels", "pixelwise.scoring.insight.ranking:PrecisionRecallTally"
+    ),
+    "difference": Choice(
+        "how far class ids are from the true ones", "pixelwise.scoring.insight.id_difference:DifferenceTally"
+    ),
 }
 """Classes; what is scored beside the confusion matrix, by its name in scores.json. See `scoring.tally.ScoreTally`."""

@@ -11,7 +11,7 @@ from torch import nn
 from pixelwise import menus
 from pixelwise.menus import CLASS_WEIGHTS, HEADS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, TALLIES, Choice
 from pixelwise.scoring.formulas import ratio
-from pixelwise.scoring.tally import ScoreTally
+from pixelwise.scoring.insight.tally import ScoreTally
 from pixelwise.values import strict_json
 from tests.conftest import TINY_FLAGS
 

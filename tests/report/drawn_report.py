@@ -9,8 +9,8 @@ from pixelwise.data.synthetic.dataset import LABELS, draw_sample
 from pixelwise.labels import LabelTable
 from pixelwise.report.run.content import ReportContent
 from pixelwise.report.run.viewer.panels import choose, make_panel
-from pixelwise.scoring.examination import image_rows
-from pixelwise.scoring.examine import Tallies
+from pixelwise.scoring.evaluate import Tallies
+from pixelwise.scoring.evaluation import image_rows
 
 HISTORY = [
     {

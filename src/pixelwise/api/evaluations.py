@@ -17,8 +17,8 @@ from pixelwise.labels import LabelTable
 from pixelwise.outputs import made_folder
 from pixelwise.report.run.content import ReportContent
 from pixelwise.report.run.gather import Report, read_history, write_report_of
-from pixelwise.scoring.examination import Examination, write_examination
-from pixelwise.scoring.examine import examine
+from pixelwise.scoring.evaluate import examine
+from pixelwise.scoring.evaluation import Examination, write_examination
 
 Progress = Callable[[int, int], None]
 

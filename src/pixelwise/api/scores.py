@@ -4,9 +4,9 @@ from pathlib import Path
 
 from pixelwise.api.arguments import PathLike, path_of
 from pixelwise.outputs import made_folder
-from pixelwise.scoring.compare import Comparison, Evaluated
-from pixelwise.scoring.compare import compare as compare_counts
-from pixelwise.scoring.examination import Examination, read_counts, write_examination
+from pixelwise.scoring.comparison.compare import Comparison, Evaluated
+from pixelwise.scoring.comparison.compare import compare as compare_counts
+from pixelwise.scoring.evaluation import Examination, read_counts, write_examination
 from pixelwise.scoring.folders import score_folders
 
 

@@ -15,7 +15,7 @@ from pixelwise.errors import SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.report.run.gather import Report, read_history, write_report_of
 from pixelwise.runtime import alone, rank_here
-from pixelwise.scoring.examine import examine
+from pixelwise.scoring.evaluate import examine
 from pixelwise.settings import Settings
 from pixelwise.training.clock import EXAMINED
 from pixelwise.training.folder import prepare_folder, read_run_settings

@@ -1,72 +1,139 @@
-"""Measure a model on batches: pixels -> Scores."""
+"""Look closely at a model on a split: the scores of `evaluate`, and where, how surely and on what it fails."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pixelwise.data.batches import Batch
 from pixelwise.data.dataset.pairs import Pair
-from pixelwise.inference.forward import class_logits, likeliest
+from pixelwise.inference.forward import class_logits, likeliest, probabilities_of
 from pixelwise.labels import IGNORE, LabelTable
+from pixelwise.menus import TALLIES
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.runtime import Runtime
 from pixelwise.scoring.confusion import ConfusionMatrix
+from pixelwise.scoring.evaluation import Examination, ImageFacts, Insight
+from pixelwise.scoring.formulas import Floats
+from pixelwise.scoring.image_counts import ImageCounts
+from pixelwise.scoring.insight.boundary import NEAR_BOUNDARY, near_boundary
+from pixelwise.scoring.insight.intervals import insight_intervals
+from pixelwise.scoring.insight.tally import Scored, ScoreTally
 from pixelwise.scoring.metrics import Scores
 
-Criterion = Callable[[Tensor, Tensor], Tensor]
-"""logits (N, K, H, W) float32, class_ids (N, H, W) uint8 -> the mean loss of the labelled pixels."""
+CONFIDENT = 0.9
+"""Above this probability a wrong pixel is a confident disagreement with its mask."""
+
+_GRAY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow's mode "L"
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """Scores over all batches of all processes, and the mean loss; NaN where no loss was asked for."""
-
-    scores: Scores
-    loss: float = math.nan
-
-
-def evaluate(
+def examine(
     model: Segmenter,
     batches: Iterable[tuple[Sequence[Pair], Batch]],
     *,
     labels: LabelTable,
     runtime: Runtime,
     tile: int | None = None,
-    criterion: Criterion | None = None,
+    temperature: float = 1.0,
     on_images: Callable[[int], None] | None = None,
-) -> Evaluation:
-    """Score `model` on `batches` at their native resolution; every process of the runtime must call this.
+) -> Examination:
+    """Everything about `model` on all images of `batches`, at their native resolution, in one process.
 
-    Args:
-        model: evaluated in eval mode; its mode is restored.
-        batches: each process gives its own part; together every image once.
-        labels: the classes.
-        runtime: device, precision and process group.
-        tile: see `class_logits`.
-        criterion: a loss to take the mean of over all labelled pixels; batches count by theirs.
-        on_images: called after each batch with its number of images.
+    The class maps are those of `evaluate`; probabilities are softmax(logits / `temperature`). `model` must be in eval
+    mode. One thread counts an image while the network works on the next.
     """
-    matrix = ConfusionMatrix(labels.num_classes)
-    loss_and_pixels = torch.zeros(2, dtype=torch.float64, device=runtime.device)
-    was_training = model.training
-    model.eval()
-    try:
+    tallies = Tallies(labels, temperature)
+    with ThreadPoolExecutor(1) as pool, torch.inference_mode():
+        under_way: Future[None] | None = None
+        for pairs, batch in batches:
+            logits = class_logits(model, batch.images, runtime=runtime, tile=tile)
+            predicted = likeliest(logits).cpu().numpy()
+            if under_way is not None:
+                under_way.result()
+            under_way = pool.submit(tallies.add, [pair.name for pair in pairs], batch, logits, predicted)
+            if on_images is not None:
+                on_images(len(pairs))
+        if under_way is not None:
+            under_way.result()
+    return tallies.result()
+
+
+class Tallies:
+    """Sums over the images so far; the counts and a few numbers are kept of each."""
+
+    def __init__(self, labels: LabelTable, temperature: float) -> None:
+        num_classes = labels.num_classes
+        self.labels, self.temperature = labels, temperature
+        self.matrix, self.counts = ConfusionMatrix(num_classes), ImageCounts(num_classes)
+        self.tallies: dict[str, ScoreTally] = {
+            name: choice.built()(num_classes, temperature) for name, choice in TALLIES.items()
+        }
+        self.images: list[ImageFacts] = []
+        self._numbers: dict[str, list[Floats]] = {name: [] for name in self.tallies}
+
+    def add(self, names: Sequence[str], batch: Batch, logits: Tensor, predicted: NDArray[np.uint8]) -> None:
+        """Count the images of a batch; `logits` (N, K, H, W), `predicted` (N, H, W)."""
+        truths, images = batch.class_ids.cpu().numpy(), batch.images.cpu().numpy()
         with torch.inference_mode():
-            for _, batch in batches:
-                logits = class_logits(model, batch.images, runtime=runtime, tile=tile)
-                matrix.update(batch.class_ids.cpu().numpy(), likeliest(logits).cpu().numpy())
-                if criterion is not None:
-                    class_ids = batch.class_ids.to(runtime.device)
-                    labelled = (class_ids != IGNORE).sum()
-                    loss_and_pixels += torch.stack([criterion(logits, class_ids) * labelled, labelled])
-                if on_images is not None:
-                    on_images(len(batch.images))
-    finally:
-        model.train(was_training)
-    counts = runtime.sum(torch.from_numpy(matrix.counts).to(runtime.device)).cpu().numpy()
-    loss, pixels = runtime.sum(loss_and_pixels).tolist()
-    scores = Scores(ConfusionMatrix(labels.num_classes, counts), labels)
-    return Evaluation(scores, loss / pixels if pixels else math.nan)
+            for i, name in enumerate(names):
+                self._add(name, images[i], truths[i], logits[i].float(), predicted[i])
+
+    def result(self) -> Examination:
+        """What all images show together."""
+        results = {name: tally.result() for name, tally in self.tallies.items()}
+        insight = Insight(results, tuple(self.images), insight_intervals(self.tallies, self._of_images()))
+        return Examination.of(Scores(self.matrix, self.labels), self.counts, insight)
+
+    def _of_images(self) -> dict[str, Floats]:
+        """(N, S) for each tally: what each image added to its numbers."""
+        width = {name: len(tally.numbers()) for name, tally in self.tallies.items()}
+        return {name: np.array(rows).reshape(len(rows), width[name]) for name, rows in self._numbers.items()}
+
+    def _add(
+        self,
+        name: str,
+        image: NDArray[np.uint8],
+        truth: NDArray[np.uint8],
+        logits: Tensor,
+        predicted: NDArray[np.uint8],
+    ) -> None:
+        own = ConfusionMatrix(self.matrix.num_classes)
+        own.update(truth, predicted)
+        self.matrix.merge(own)
+        self.counts.add(name, own.counts)
+        probabilities = probabilities_of(logits[None], self.temperature)[0]
+        scored = Scored(truth, predicted, logits, probabilities)
+        for each, tally in self.tallies.items():
+            before = tally.numbers().copy()  # a tally may go on in the same array
+            tally.add(scored)
+            self._numbers[each].append(tally.numbers() - before)
+        confidence = probabilities.amax(dim=0).cpu().numpy()
+        self.images.append(_facts(name, image, truth, predicted, confidence, Scores(own, self.labels)))
+
+
+def _facts(  # an image, what is in it, and what was seen in it
+    name: str,
+    image: NDArray[np.uint8],
+    truth: NDArray[np.uint8],
+    predicted: NDArray[np.uint8],
+    confidence: NDArray[np.float32],
+    scores: Scores,
+) -> ImageFacts:
+    labelled = truth != IGNORE
+    wrong = labelled & (truth != predicted)
+    pixels, errors = int(np.count_nonzero(labelled)), int(np.count_nonzero(wrong))
+    at_boundary = np.count_nonzero(wrong & near_boundary(truth, NEAR_BOUNDARY)) if errors else 0
+    return ImageFacts(
+        name,
+        scores.pixel_accuracy,
+        scores.mean_iou,
+        float(np.tensordot(_GRAY, image.mean(axis=(1, 2), dtype=np.float32), axes=1)) / 255,
+        float(confidence[labelled].mean()) if pixels else math.nan,
+        errors / pixels if pixels else math.nan,
+        float(np.count_nonzero(wrong & (confidence > CONFIDENT))) / pixels if pixels else math.nan,
+        float(at_boundary) / errors if errors else math.nan,
+    )

@@ -13,7 +13,7 @@ from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
 from pixelwise.phrases import listed, listed_lines
 from pixelwise.scoring.confusion import ConfusionMatrix, joint_counts
-from pixelwise.scoring.examination import Examination
+from pixelwise.scoring.evaluation import Examination
 from pixelwise.scoring.image_counts import ImageCounts
 from pixelwise.scoring.metrics import Scores
 from pixelwise.workers import in_order

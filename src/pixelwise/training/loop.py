@@ -13,8 +13,8 @@ from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.runtime import Runtime
 from pixelwise.scoring.confusion import ConfusionMatrix
-from pixelwise.scoring.evaluate import Evaluation
 from pixelwise.scoring.metrics import Scores
+from pixelwise.scoring.validate import Evaluation
 from pixelwise.settings import Settings
 from pixelwise.training.checkpoint import Checkpoints, TrainingState
 from pixelwise.training.clock import Clock

@@ -22,8 +22,8 @@ from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import Segmenter, build_segmenter
 from pixelwise.runtime import Runtime
 from pixelwise.scoring.confusion import ConfusionMatrix
-from pixelwise.scoring.evaluate import Evaluation, evaluate
 from pixelwise.scoring.metrics import Scores
+from pixelwise.scoring.validate import Evaluation, evaluate
 from pixelwise.settings import Settings
 from pixelwise.training.batchnorm import refuse_single_samples
 from pixelwise.training.checkpoint import Checkpoints, TrainingState

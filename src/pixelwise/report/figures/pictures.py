@@ -12,7 +12,7 @@ from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.phrases import and_more, percent
 from pixelwise.report.figures.canvas import QUIET, figure, plain, rgb, scale, short
 from pixelwise.report.run.content import Panel
-from pixelwise.scoring.difference import absolute_difference
+from pixelwise.scoring.insight.id_difference import absolute_difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.report.run.content import Panel, ReportContent
 from pixelwise.report.run.page import write_report
 from pixelwise.report.run.viewer.panels import choose, make_panel
-from pixelwise.scoring.examination import Examination, image_rows
+from pixelwise.scoring.evaluation import Examination, image_rows
 
 
 @dataclass(frozen=True)

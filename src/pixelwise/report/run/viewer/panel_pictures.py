@@ -17,7 +17,7 @@ from pixelwise.report.html import Html, figure, html, joined, picture
 from pixelwise.report.numbers import number, score_text
 from pixelwise.report.run.content import Panel
 from pixelwise.report.run.viewer.panels import nearest
-from pixelwise.scoring.difference import absolute_difference
+from pixelwise.scoring.insight.id_difference import absolute_difference
 
 PICTURE_BYTES = 6_500_000
 """All pictures of all panels together; base64, as it is in the page."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixelwise.report.run.content import Panel
-from pixelwise.scoring.examination import ImageFacts
+from pixelwise.scoring.evaluation import ImageFacts
 
 EACH = 8
 LONGER_SIDE = 640

@@ -12,9 +12,9 @@ from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import counted, listed
 from pixelwise.scoring.bootstrap import CONFIDENCE, Interval
+from pixelwise.scoring.comparison.statistics import PairedCounts, holm
 from pixelwise.scoring.formulas import scores_of
 from pixelwise.scoring.image_counts import ImageCounts
-from pixelwise.scoring.paired import PairedCounts, holm
 from pixelwise.values import strict_json
 
 METHOD = (

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pixelwise.labels import IGNORE
 from pixelwise.scoring.formulas import Floats
-from pixelwise.scoring.tally import Scored, ScoreTally
+from pixelwise.scoring.insight.tally import Scored, ScoreTally
 from pixelwise.values import strict_json
 
 DEFINITION = (

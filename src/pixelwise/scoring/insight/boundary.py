@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pixelwise.labels import IGNORE
 from pixelwise.scoring.confusion import joint_counts
 from pixelwise.scoring.formulas import Floats, mean, ratio
-from pixelwise.scoring.tally import Scored, ScoreTally
+from pixelwise.scoring.insight.tally import Scored, ScoreTally
 from pixelwise.values import strict_json
 
 DEFINITION = (

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from pixelwise.scoring.comparison.statistics import PairedCounts, holm
 from pixelwise.scoring.image_counts import ImageCounts
-from pixelwise.scoring.paired import PairedCounts, holm
 
 
 def five_images(matrix):

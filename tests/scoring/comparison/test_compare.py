@@ -7,7 +7,7 @@ from scipy import stats
 
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
-from pixelwise.scoring.compare import Evaluated, compare
+from pixelwise.scoring.comparison.compare import Evaluated, compare
 from pixelwise.scoring.image_counts import ImageCounts
 
 NAMES = ("sky", "road", "car")

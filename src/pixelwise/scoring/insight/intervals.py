@@ -6,7 +6,7 @@ import numpy as np
 
 from pixelwise.scoring.bootstrap import Interval, effective_number, expanded_percentiles, resampled
 from pixelwise.scoring.formulas import Floats
-from pixelwise.scoring.tally import ScoreTally
+from pixelwise.scoring.insight.tally import ScoreTally
 
 RESAMPLES = 1000
 

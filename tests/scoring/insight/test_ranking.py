@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import average_precision_score
-
-from pixelwise.scoring.ranking import PrecisionRecallTally
 from tests.scoring.scored import scored
+
+from pixelwise.scoring.insight.ranking import PrecisionRecallTally
 
 
 def probabilities(seed, num_classes=4, shape=(40, 50)):

@@ -14,8 +14,8 @@ from pixelwise.phrases import counted
 from pixelwise.scoring.bootstrap import Interval, Intervals, intervals
 from pixelwise.scoring.definitions import other_definitions
 from pixelwise.scoring.image_counts import ImageCounts
+from pixelwise.scoring.insight.tally import Result
 from pixelwise.scoring.metrics import Scores
-from pixelwise.scoring.tally import Result
 from pixelwise.values import strict_json
 
 SCORES_FILE, IMAGES_FILE = "scores.json", "images.json"

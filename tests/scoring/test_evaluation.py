@@ -11,9 +11,9 @@ from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.menus import TALLIES
 from pixelwise.runtime import Runtime
-from pixelwise.scoring.evaluate import evaluate
-from pixelwise.scoring.examination import image_rows, read_counts, write_examination
-from pixelwise.scoring.examine import Tallies, examine
+from pixelwise.scoring.evaluate import Tallies, examine
+from pixelwise.scoring.evaluation import image_rows, read_counts, write_examination
+from pixelwise.scoring.validate import evaluate
 from tests.inference.test_predictor import Brightness
 
 LABELS = LabelTable.named(["dark", "bright"])

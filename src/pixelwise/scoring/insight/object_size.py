@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from pixelwise.labels import IGNORE
 from pixelwise.scoring.formulas import Floats, ratio
-from pixelwise.scoring.tally import Scored, ScoreTally
+from pixelwise.scoring.insight.tally import Scored, ScoreTally
 from pixelwise.values import strict_json
 
 DEFINITION = (

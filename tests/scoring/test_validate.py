@@ -14,8 +14,8 @@ from pixelwise.data.dataset.pairs import Pair
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.runtime import Runtime
-from pixelwise.scoring.evaluate import evaluate
 from pixelwise.scoring.folders import score_folders
+from pixelwise.scoring.validate import evaluate
 
 CPU = Runtime(torch.device("cpu"), torch.float32)
 LABELS = LabelTable.named(["dark", "bright"])

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from pixelwise.scoring.tally import Scored
+from pixelwise.scoring.insight.tally import Scored
 
 
 def scored(truth, predicted=None, *, logits=None, probabilities=None) -> Scored:

@@ -8,10 +8,10 @@ from pixelwise.data.batches import Batch
 from pixelwise.labels import LabelTable
 from pixelwise.menus import TALLIES
 from pixelwise.scoring.bootstrap import effective_number
-from pixelwise.scoring.difference import DifferenceTally
-from pixelwise.scoring.examine import Tallies
+from pixelwise.scoring.evaluate import Tallies
 from pixelwise.scoring.formulas import PER_CLASS
-from pixelwise.scoring.uncertainty import insight_intervals
+from pixelwise.scoring.insight.id_difference import DifferenceTally
+from pixelwise.scoring.insight.intervals import insight_intervals
 
 LABELS = LabelTable.numbered(3)
 

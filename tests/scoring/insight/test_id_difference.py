@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, mean_absolute_error
-
-from pixelwise.scoring.difference import DifferenceTally, absolute_difference
 from tests.scoring.scored import scored
+
+from pixelwise.scoring.insight.id_difference import DifferenceTally, absolute_difference
 
 
 def test_the_difference_by_hand():

@@ -4,10 +4,10 @@ import math
 import numpy as np
 import pytest
 from scipy import ndimage
+from tests.scoring.scored import scored
 
 from pixelwise.labels import IGNORE
-from pixelwise.scoring.boundary import WIDTHS, BoundaryTally, near_boundary
-from tests.scoring.scored import scored
+from pixelwise.scoring.insight.boundary import WIDTHS, BoundaryTally, near_boundary
 
 
 def mask_to_boundary(mask, distance):
