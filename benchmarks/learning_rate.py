@@ -30,7 +30,7 @@ from pixelwise.models.segmenter import build_segmenter
 from pixelwise.runtime import start
 from pixelwise.sagemaker.artefact.names import our_name
 from pixelwise.sagemaker.hyperparameters.parse import parse, to_settings
-from pixelwise.scoring.validate import evaluate
+from pixelwise.scoring.validate import validate
 from pixelwise.training.checkpoint import TrainingState
 from pixelwise.training.learner import Learner
 from pixelwise.training.losses import build_criterion
@@ -274,7 +274,7 @@ def main():
 
         def scored(model):
             batches = EvaluationBatches(validation, labels, crop_size=2 * arguments.crop)
-            return evaluate(model, batches, labels=labels, runtime=runtime).scores
+            return validate(model, batches, labels=labels, runtime=runtime).scores
 
         for rate in arguments.rates:
             given = parse(hyperparameters(rate, arguments, labels.num_classes, len(train)))

@@ -220,7 +220,7 @@ def test_an_output_that_is_a_file_is_refused_before_the_work(run, tmp_path, trai
     def not_yet(*_arguments, **_options):
         raise AssertionError("the work began")
 
-    monkeypatch.setattr("pixelwise.api.evaluations.examine", not_yet)
+    monkeypatch.setattr("pixelwise.api.evaluations.evaluate_pairs", not_yet)
     monkeypatch.setattr("pixelwise.api.scores.score_folders", not_yet)
     monkeypatch.setattr("pixelwise.api.datasets.check_dataset", not_yet)
     (tmp_path / "file").write_text("mine")

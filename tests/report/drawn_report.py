@@ -47,13 +47,13 @@ def drawn_content(number=15, size=(96, 72), *, labels: LabelTable = LABELS, each
         batch = Batch(torch.from_numpy(np.array(image).transpose(2, 0, 1).copy())[None], torch.from_numpy(truth)[None])
         tallies.add([f"scene_{i:04}"], batch, logits[None], predicted[None])
         kept[i] = (image, truth, predicted, confidence)
-    examination = tallies.result()
-    chosen = [i for group in choose(examination.insight.images, each=each).values() for i in group]
+    evaluation = tallies.result()
+    chosen = [i for group in choose(evaluation.insight.images, each=each).values() for i in group]
     return ReportContent(
         title="Report of drawn scenes",
         labels=labels,
-        scores=examination.to_json(),
-        images=image_rows(examination),
+        scores=evaluation.to_json(),
+        images=image_rows(evaluation),
         history=HISTORY,
         settings={"algorithm": "deeplab", "epochs": 12, "learning_rate": 0.01, "pretrained": True, "crop_size": None},
         facts={"train": drawn_facts(labels)},

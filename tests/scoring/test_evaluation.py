@@ -11,9 +11,9 @@ from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.menus import TALLIES
 from pixelwise.runtime import Runtime
-from pixelwise.scoring.evaluate import Tallies, examine
-from pixelwise.scoring.evaluation import image_rows, read_counts, write_examination
-from pixelwise.scoring.validate import evaluate
+from pixelwise.scoring.evaluate import Tallies, evaluate
+from pixelwise.scoring.evaluation import image_rows, read_counts, write_evaluation
+from pixelwise.scoring.validate import validate
 from tests.inference.test_predictor import Brightness
 
 LABELS = LabelTable.named(["dark", "bright"])
@@ -34,11 +34,11 @@ def batches(seeds=(0, 1, 2)):
 
 
 def examined():
-    return examine(Brightness().eval(), batches(), labels=LABELS, runtime=CPU)
+    return evaluate(Brightness().eval(), batches(), labels=LABELS, runtime=CPU)
 
 
 def test_an_examination_has_the_very_scores_of_evaluate():
-    expected = evaluate(Brightness(), batches(), labels=LABELS, runtime=CPU).scores
+    expected = validate(Brightness(), batches(), labels=LABELS, runtime=CPU).scores
     found = examined()
     assert found.scores.confusion == expected.confusion
     assert found.counts.names == ("image0", "image1", "image2")
@@ -75,7 +75,7 @@ def test_an_image_without_labels_is_null_everywhere():
 
 def test_scores_and_counts_are_written_and_read_back(tmp_path):
     found = examined()
-    write_examination(found, tmp_path / "scores")
+    write_evaluation(found, tmp_path / "scores")
     counts, labels = read_counts(tmp_path / "scores")
     assert labels == LABELS
     assert counts.names == found.counts.names

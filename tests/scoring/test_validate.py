@@ -15,7 +15,7 @@ from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.runtime import Runtime
 from pixelwise.scoring.folders import score_folders
-from pixelwise.scoring.validate import evaluate
+from pixelwise.scoring.validate import validate
 
 CPU = Runtime(torch.device("cpu"), torch.float32)
 LABELS = LabelTable.named(["dark", "bright"])
@@ -47,7 +47,7 @@ BATCHES = [
 
 
 def test_all_batches_of_whatever_size_make_one_matrix():
-    result = evaluate(Brightness(), BATCHES, labels=LABELS, runtime=CPU)
+    result = validate(Brightness(), BATCHES, labels=LABELS, runtime=CPU)
     assert result.scores.confusion.counts.tolist() == [[3, 1], [1, 3]]
     assert result.scores.labels == LABELS
     assert math.isnan(result.loss)
@@ -57,7 +57,7 @@ def test_the_loss_is_the_mean_over_all_labelled_pixels_and_not_over_batches():
     def criterion(logits, class_ids):
         return F.cross_entropy(logits / 100, class_ids.long(), ignore_index=IGNORE)
 
-    result = evaluate(Brightness(), BATCHES, labels=LABELS, runtime=CPU, criterion=criterion)
+    result = validate(Brightness(), BATCHES, labels=LABELS, runtime=CPU, criterion=criterion)
 
     def loss(red, bright):  # by hand: -log of the logistic function of the difference of the two logits
         difference = 2 * (red - 127.5) / 100 * (1 if bright else -1)
@@ -69,7 +69,7 @@ def test_the_loss_is_the_mean_over_all_labelled_pixels_and_not_over_batches():
 
 def test_a_batch_without_labels_changes_nothing():
     nothing = batch([[[9, 9]]], [[[IGNORE, IGNORE]]])
-    result = evaluate(
+    result = validate(
         Brightness(), [*BATCHES, nothing], labels=LABELS, runtime=CPU, criterion=lambda a, b: a.new_tensor(0.0)
     )
     assert result.scores.confusion.counts.sum() == 8
@@ -79,10 +79,10 @@ def test_a_batch_without_labels_changes_nothing():
 @pytest.mark.parametrize("training", [True, False])
 def test_the_mode_of_the_model_is_restored_also_after_an_error(training):
     model = Brightness().train(training)
-    evaluate(model, BATCHES, labels=LABELS, runtime=CPU)
+    validate(model, BATCHES, labels=LABELS, runtime=CPU)
     assert model.training is training
     with pytest.raises(ValueError, match=r"truth holds"):
-        evaluate(model, [batch([[[1]]], [[[7]]])], labels=LABELS, runtime=CPU)
+        validate(model, [batch([[[1]]], [[[7]]])], labels=LABELS, runtime=CPU)
     assert model.training is training
 
 
@@ -91,18 +91,18 @@ def test_the_counts_and_the_loss_of_all_processes_are_summed():
         return value.mul_(2)
 
     runtime = types.SimpleNamespace(device=CPU.device, autocast=CPU.autocast, sum=sum_with_a_twin)
-    result = evaluate(Brightness(), BATCHES, labels=LABELS, runtime=runtime, criterion=lambda a, b: a.new_tensor(3.0))
+    result = validate(Brightness(), BATCHES, labels=LABELS, runtime=runtime, criterion=lambda a, b: a.new_tensor(3.0))
     assert result.scores.confusion.counts.tolist() == [[6, 2], [2, 6]]
     assert result.loss == 3
 
 
 def test_a_process_without_images_takes_part():
-    assert evaluate(Brightness(), [], labels=LABELS, runtime=CPU).scores.confusion.counts.sum() == 0
+    assert validate(Brightness(), [], labels=LABELS, runtime=CPU).scores.confusion.counts.sum() == 0
 
 
 def test_progress_is_told_in_images():
     seen = []
-    evaluate(Brightness(), BATCHES, labels=LABELS, runtime=CPU, on_images=seen.append)
+    validate(Brightness(), BATCHES, labels=LABELS, runtime=CPU, on_images=seen.append)
     assert seen == [1, 2]
 
 

@@ -17,8 +17,8 @@ from pixelwise.labels import LabelTable
 from pixelwise.outputs import made_folder
 from pixelwise.report.run.content import ReportContent
 from pixelwise.report.run.gather import Report, read_history, write_report_of
-from pixelwise.scoring.evaluate import examine
-from pixelwise.scoring.evaluation import Examination, write_examination
+from pixelwise.scoring.evaluate import evaluate as evaluate_pairs
+from pixelwise.scoring.evaluation import Evaluation, write_evaluation
 
 Progress = Callable[[int, int], None]
 
@@ -34,7 +34,7 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     device: str | None = None,
     precision: str | None = None,
     progress: Progress | None = None,
-) -> Examination:
+) -> Evaluation:
     """Score a model on a split of a dataset, at the native resolution of its masks, and look at where it fails.
 
     Args:
@@ -59,15 +59,15 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     pairs = checked.pairs[split]
     with machine.start(device, precision or bundle.settings.precision) as runtime:
         predictor = Predictor(bundle, runtime, tile=tile)
-        examination = _examined(predictor, pairs, _counting(progress, len(pairs)))
+        evaluation = _evaluated(predictor, pairs, _counting(progress, len(pairs)))
         if folder is not None:
-            write_examination(examination, folder)
+            write_evaluation(evaluation, folder)
         run = Path(model) if (Path(model) / "metrics.jsonl").is_file() else None
         if folder or run:
             facts = {name: each.to_json() for name, each in checked.facts.items()}
-            about = Report(f"{Path(model).resolve().name} on {split}", examination, pairs, facts, read_history(run))
+            about = Report(f"{Path(model).resolve().name} on {split}", evaluation, pairs, facts, read_history(run))
             write_report_of(about, bundle, predictor, (folder or Path(model)) / "report")
-    return examination
+    return evaluation
 
 
 def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
@@ -93,10 +93,10 @@ def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
     return page.write_report(content, folder)
 
 
-def _examined(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[[int], None] | None) -> Examination:
+def _evaluated(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[[int], None] | None) -> Evaluation:
     if predictor.runtime.is_distributed:
         raise SettingsError("evaluate runs in one process. Start it without torchrun.")
-    return examine(
+    return evaluate_pairs(
         predictor.model,
         EvaluationBatches(pairs, predictor.labels),
         labels=predictor.labels,

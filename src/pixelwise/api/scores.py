@@ -4,9 +4,9 @@ from pathlib import Path
 
 from pixelwise.api.arguments import PathLike, path_of
 from pixelwise.outputs import made_folder
-from pixelwise.scoring.comparison.compare import Comparison, Evaluated
+from pixelwise.scoring.comparison.compare import Comparison, Counted
 from pixelwise.scoring.comparison.compare import compare as compare_counts
-from pixelwise.scoring.evaluation import Examination, read_counts, write_examination
+from pixelwise.scoring.evaluation import Evaluation, read_counts, write_evaluation
 from pixelwise.scoring.folders import score_folders
 
 
@@ -17,7 +17,7 @@ def score(
     num_classes: int | None = None,
     classes: PathLike | None = None,
     output: PathLike | None = None,
-) -> Examination:
+) -> Evaluation:
     """Score a folder of masks from any tool against the folder of true masks; files are paired by stem.
 
     `output` is a folder for scores.json and images.json.
@@ -25,7 +25,7 @@ def score(
     folder = None if output is None else made_folder(Path(output))
     found = score_folders(Path(truth), Path(predicted), num_classes=num_classes, classes_file=path_of(classes))
     if folder is not None:
-        write_examination(found, folder)
+        write_evaluation(found, folder)
     return found
 
 
@@ -38,6 +38,6 @@ def compare(first: PathLike, second: PathLike) -> Comparison:
     return compare_counts(_evaluated(Path(first)), _evaluated(Path(second)))
 
 
-def _evaluated(folder: Path) -> Evaluated:
+def _evaluated(folder: Path) -> Counted:
     counts, labels = read_counts(folder)
-    return Evaluated(str(folder), counts, labels)
+    return Counted(str(folder), counts, labels)

@@ -15,7 +15,7 @@ from pixelwise.errors import SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.report.run.gather import Report, read_history, write_report_of
 from pixelwise.runtime import alone, rank_here
-from pixelwise.scoring.evaluate import examine
+from pixelwise.scoring.evaluate import evaluate as evaluate_pairs
 from pixelwise.settings import Settings
 from pixelwise.training.clock import EXAMINED
 from pixelwise.training.folder import prepare_folder, read_run_settings
@@ -90,15 +90,15 @@ def _finish(result: TrainingResult, report: CheckReport, device: str | None) -> 
     # A group has ended by now: what is left is the work of one process.
     runtime = alone(device, bundle.settings.precision)
     predictor = Predictor(bundle, runtime)
-    examination = examine(
+    evaluation = evaluate_pairs(
         predictor.model, EvaluationBatches(examined, bundle.labels), labels=bundle.labels, runtime=runtime
     )
-    assert examination.insight is not None
-    calibrated = dataclasses.replace(bundle, temperature=examination.insight.calibration.best_temperature)
+    assert evaluation.insight is not None
+    calibrated = dataclasses.replace(bundle, temperature=evaluation.insight.calibration.best_temperature)
     save_bundle(result.bundle, calibrated)
     facts = {name: each.to_json() for name, each in report.facts.items()}
     title = f"{result.folder.resolve().name} on validation"
-    source = Report(title, examination, examined, facts, read_history(result.folder))
+    source = Report(title, evaluation, examined, facts, read_history(result.folder))
     # The temperature changes the probabilities alone, so that the predictor need not be built again.
     predictor.temperature = calibrated.temperature
     write_report_of(source, calibrated, predictor, result.folder / "report")

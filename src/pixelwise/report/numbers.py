@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-Row = Mapping[str, Any]
+Record = Mapping[str, Any]
 """An object of scores.json, images.json or metrics.jsonl."""
 
 

@@ -9,8 +9,6 @@ from pixelwise.scoring.confusion import ConfusionMatrix
 from pixelwise.scoring.formulas import Floats, Sums, mean, ratio, scores_of
 from pixelwise.scoring.image_counts import ImageCounts
 
-Counts = NDArray[np.int64]
-
 DEFINITIONS: dict[str, str] = {
     "absent_counts_zero": (
         "One matrix over all pixels, mean over all classes; a class in neither truth nor prediction counts 0. "
@@ -72,31 +70,31 @@ def other_definitions(counts: ImageCounts, matrix: ConfusionMatrix) -> dict[str,
     return {name: float(values[name]) for name in DEFINITIONS}
 
 
-def _absent_counts_zero(matrix: Counts) -> Floats:
+def _absent_counts_zero(matrix: NDArray[np.int64]) -> Floats:
     return scores_of(Sums.of(matrix))["mean_iou_absent_as_zero"]
 
 
-def _present_in_truth(matrix: Counts) -> Floats:
+def _present_in_truth(matrix: NDArray[np.int64]) -> Floats:
     return mean(Sums.of(matrix).iou[matrix.any(axis=1)])
 
 
-def _plain_mean(matrix: Counts) -> Floats:
+def _plain_mean(matrix: NDArray[np.int64]) -> Floats:
     return np.asarray(Sums.of(matrix).iou.mean())
 
 
-def _micro(matrix: Counts) -> Floats:
+def _micro(matrix: NDArray[np.int64]) -> Floats:
     return _micro_of(Sums.of(matrix))
 
 
-def _huggingface(matrix: Counts) -> Floats:
+def _huggingface(matrix: NDArray[np.int64]) -> Floats:
     return scores_of(Sums.of(matrix))["mean_iou"]
 
 
-def _huggingface_ignore_0(matrix: Counts) -> Floats:
+def _huggingface_ignore_0(matrix: NDArray[np.int64]) -> Floats:
     return _huggingface(_without_true_0(matrix))
 
 
-def _huggingface_reduce_labels(matrix: Counts) -> Floats:
+def _huggingface_reduce_labels(matrix: NDArray[np.int64]) -> Floats:
     # Ids are shifted down by one there; a predicted 0 falls out of range and is a miss like any other.
     return mean(Sums.of(_without_true_0(matrix)).iou[1:])
 
@@ -117,7 +115,7 @@ def _smp_micro_imagewise(images: Sums) -> Floats:
     return mean(np.nan_to_num(_micro_of(images), nan=1.0))
 
 
-_OF_MATRIX: dict[str, Callable[[Counts], Floats]] = {
+_OF_MATRIX: dict[str, Callable[[NDArray[np.int64]], Floats]] = {
     "absent_counts_zero": _absent_counts_zero,
     "present_in_truth": _present_in_truth,
     "plain_mean": _plain_mean,
@@ -134,7 +132,7 @@ _OF_IMAGES: dict[str, Callable[[Sums], Floats]] = {
 }
 
 
-def _without_true_0(matrix: Counts) -> Counts:
+def _without_true_0(matrix: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([np.zeros_like(matrix[:1]), matrix[1:]])
 
 

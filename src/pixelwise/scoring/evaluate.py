@@ -1,8 +1,8 @@
 """Look closely at a model on a split: the scores of `evaluate`, and where, how surely and on what it fails."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 
 import numpy as np
 import torch
@@ -17,13 +17,14 @@ from pixelwise.menus import TALLIES
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.runtime import Runtime
 from pixelwise.scoring.confusion import ConfusionMatrix
-from pixelwise.scoring.evaluation import Examination, ImageFacts, Insight
+from pixelwise.scoring.evaluation import Evaluation, ImageFacts, Insight
 from pixelwise.scoring.formulas import Floats
 from pixelwise.scoring.image_counts import ImageCounts
 from pixelwise.scoring.insight.boundary import NEAR_BOUNDARY, near_boundary
 from pixelwise.scoring.insight.intervals import insight_intervals
 from pixelwise.scoring.insight.tally import Scored, ScoreTally
 from pixelwise.scoring.metrics import Scores
+from pixelwise.workers import in_order
 
 CONFIDENT = 0.9
 """Above this probability a wrong pixel is a confident disagreement with its mask."""
@@ -31,7 +32,7 @@ CONFIDENT = 0.9
 _GRAY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow's mode "L"
 
 
-def examine(
+def evaluate(
     model: Segmenter,
     batches: Iterable[tuple[Sequence[Pair], Batch]],
     *,
@@ -40,25 +41,28 @@ def examine(
     tile: int | None = None,
     temperature: float = 1.0,
     on_images: Callable[[int], None] | None = None,
-) -> Examination:
+) -> Evaluation:
     """Everything about `model` on all images of `batches`, at their native resolution, in one process.
 
     The class maps are those of `evaluate`; probabilities are softmax(logits / `temperature`). `model` must be in eval
     mode. One thread counts an image while the network works on the next.
     """
     tallies = Tallies(labels, temperature)
-    with ThreadPoolExecutor(1) as pool, torch.inference_mode():
-        under_way: Future[None] | None = None
+
+    def predicted() -> Iterator[tuple[Sequence[Pair], Batch, Tensor]]:
         for pairs, batch in batches:
-            logits = class_logits(model, batch.images, runtime=runtime, tile=tile)
-            predicted = likeliest(logits).cpu().numpy()
-            if under_way is not None:
-                under_way.result()
-            under_way = pool.submit(tallies.add, [pair.name for pair in pairs], batch, logits, predicted)
+            yield pairs, batch, class_logits(model, batch.images, runtime=runtime, tile=tile)
+
+    def count(found: tuple[Sequence[Pair], Batch, Tensor]) -> int:
+        pairs, batch, logits = found
+        tallies.add([pair.name for pair in pairs], batch, logits, likeliest(logits).cpu().numpy())
+        return len(pairs)
+
+    # One worker keeps the order; two ahead are the batch that is counted and the one in the network.
+    with closing(in_order(count, predicted(), workers=1, ahead=2)) as counted:
+        for num_images in counted:
             if on_images is not None:
-                on_images(len(pairs))
-        if under_way is not None:
-            under_way.result()
+                on_images(num_images)
     return tallies.result()
 
 
@@ -82,11 +86,11 @@ class Tallies:
             for i, name in enumerate(names):
                 self._add(name, images[i], truths[i], logits[i].float(), predicted[i])
 
-    def result(self) -> Examination:
+    def result(self) -> Evaluation:
         """What all images show together."""
         results = {name: tally.result() for name, tally in self.tallies.items()}
         insight = Insight(results, tuple(self.images), insight_intervals(self.tallies, self._of_images()))
-        return Examination.of(Scores(self.matrix, self.labels), self.counts, insight)
+        return Evaluation.of(Scores(self.matrix, self.labels), self.counts, insight)
 
     def _of_images(self) -> dict[str, Floats]:
         """(N, S) for each tally: what each image added to its numbers."""

@@ -59,7 +59,7 @@ class Insight:
 
 
 @dataclass(frozen=True)
-class Examination:
+class Evaluation:
     """Scores of a split, what each image contributes to them, and their 95 % intervals."""
 
     scores: Scores
@@ -69,7 +69,7 @@ class Examination:
     insight: Insight | None = None  # None where only masks were compared
 
     @classmethod
-    def of(cls, scores: Scores, counts: ImageCounts, insight: Insight | None = None) -> "Examination":
+    def of(cls, scores: Scores, counts: ImageCounts, insight: Insight | None = None) -> "Evaluation":
         """Everything that follows from the counts."""
         others = other_definitions(counts, scores.confusion)
         return cls(scores, counts, intervals(counts), others, insight)
@@ -105,24 +105,24 @@ class Examination:
         return [f"mean IoU is {sure.low:.4f} to {sure.high:.4f} with 95 % confidence (bootstrap over {count} images)"]
 
 
-def image_rows(examination: Examination) -> list[dict[str, Any]]:
+def image_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     """For each image its facts and the IoU of each class (null where the class is in neither truth nor prediction)."""
-    counts = examination.counts
+    counts = evaluation.counts
     iou = counts.sums.iou.tolist()
-    facts = examination.insight.images if examination.insight else ()
+    facts = evaluation.insight.images if evaluation.insight else ()
     return [
         {**(facts[i].to_json() if facts else {"name": name}), "iou": strict_json(iou[i])}
         for i, name in enumerate(counts.names)
     ]
 
 
-def write_examination(examination: Examination, folder: Path) -> None:
+def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
     """Write `folder`/scores.json and images.json, each whole or not at all.
 
     Raises:
         SettingsError: the folder cannot be written.
     """
-    contents = {IMAGES_FILE: examination.images_json(), SCORES_FILE: examination.to_json()}
+    contents = {IMAGES_FILE: evaluation.images_json(), SCORES_FILE: evaluation.to_json()}
     for name, content in contents.items():
         text = json.dumps(content, indent=2 if name == SCORES_FILE else None, allow_nan=False) + "\n"
         write_text(folder / name, text)

@@ -13,7 +13,7 @@ from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
 from pixelwise.phrases import listed, listed_lines
 from pixelwise.scoring.confusion import ConfusionMatrix, joint_counts
-from pixelwise.scoring.evaluation import Examination
+from pixelwise.scoring.evaluation import Evaluation
 from pixelwise.scoring.image_counts import ImageCounts
 from pixelwise.scoring.metrics import Scores
 from pixelwise.workers import in_order
@@ -27,7 +27,7 @@ def score_folders(
     *,
     num_classes: int | None = None,
     classes_file: Path | None = None,
-) -> Examination:
+) -> Evaluation:
     """Score a folder of masks from any tool against the truth; files are paired by name without suffix.
 
     Class names come from `classes_file`. Without it and `num_classes`, the largest id in the masks decides.
@@ -48,7 +48,7 @@ def score_folders(
         whole[np.ix_(pair.class_ids, pair.class_ids)] = pair.counts
         matrix.counts += whole
         counts.add(pair.name, whole)
-    return Examination.of(Scores(matrix, labels), counts)
+    return Evaluation.of(Scores(matrix, labels), counts)
 
 
 def _labels(num_classes: int | None, classes_file: Path | None) -> LabelTable | None:

@@ -21,14 +21,14 @@ Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Validation:
     """Scores over all batches of all processes, and the mean loss; NaN where no loss was asked for."""
 
     scores: Scores
     loss: float = math.nan
 
 
-def evaluate(
+def validate(
     model: Segmenter,
     batches: Iterable[tuple[Sequence[Pair], Batch]],
     *,
@@ -37,7 +37,7 @@ def evaluate(
     tile: int | None = None,
     criterion: Criterion | None = None,
     on_images: Callable[[int], None] | None = None,
-) -> Evaluation:
+) -> Validation:
     """Score `model` on `batches` at their native resolution; every process of the runtime must call this.
 
     Args:
@@ -69,4 +69,4 @@ def evaluate(
     counts = runtime.sum(torch.from_numpy(matrix.counts).to(runtime.device)).cpu().numpy()
     loss, pixels = runtime.sum(loss_and_pixels).tolist()
     scores = Scores(ConfusionMatrix(labels.num_classes, counts), labels)
-    return Evaluation(scores, loss / pixels if pixels else math.nan)
+    return Validation(scores, loss / pixels if pixels else math.nan)

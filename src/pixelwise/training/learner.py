@@ -8,9 +8,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.runtime import Runtime
+from pixelwise.scoring.validate import Criterion
 from pixelwise.settings import Settings
 from pixelwise.training.batchnorm import synchronise
-from pixelwise.training.losses import Criterion
 from pixelwise.training.optimizer import WeightAverage, build_optimizer
 
 

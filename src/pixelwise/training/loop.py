@@ -14,7 +14,7 @@ from pixelwise.models.segmenter import Segmenter
 from pixelwise.runtime import Runtime
 from pixelwise.scoring.confusion import ConfusionMatrix
 from pixelwise.scoring.metrics import Scores
-from pixelwise.scoring.validate import Evaluation
+from pixelwise.scoring.validate import Validation
 from pixelwise.settings import Settings
 from pixelwise.training.checkpoint import Checkpoints, TrainingState
 from pixelwise.training.clock import Clock
@@ -25,8 +25,8 @@ from pixelwise.training.progress import Observer
 from pixelwise.training.step import step_within_memory
 from pixelwise.values import strict_json
 
-Validate = Callable[[Segmenter], Evaluation]
-KeepBest = Callable[[Segmenter, Evaluation, TrainingState], None]
+Validate = Callable[[Segmenter], Validation]
+KeepBest = Callable[[Segmenter, Validation, TrainingState], None]
 
 SECONDS_BETWEEN_CHECKPOINTS = 300
 
@@ -144,7 +144,7 @@ def _show(observer: Observer, state: TrainingState, clock: Clock, batches: Train
 class _Validated(NamedTuple):
     """A validation and how long it took."""
 
-    evaluation: Evaluation
+    evaluation: Validation
     seconds: float
 
 

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from pixelwise.labels import IGNORE
 from pixelwise.menus import LOSSES
+from pixelwise.scoring.validate import Criterion
 from pixelwise.settings import Settings, parse_loss
 
 Loss = Callable[[Tensor, Tensor, Tensor | None], Tensor]
-Criterion = Callable[[Tensor, Tensor], Tensor]
 
 FOCAL_GAMMA = 2.0
 OHEM_PROBABILITY = 0.7

@@ -23,7 +23,7 @@ from pixelwise.models.segmenter import Segmenter, build_segmenter
 from pixelwise.runtime import Runtime
 from pixelwise.scoring.confusion import ConfusionMatrix
 from pixelwise.scoring.metrics import Scores
-from pixelwise.scoring.validate import Evaluation, evaluate
+from pixelwise.scoring.validate import Criterion, Validation, validate
 from pixelwise.settings import Settings
 from pixelwise.training.batchnorm import refuse_single_samples
 from pixelwise.training.checkpoint import Checkpoints, TrainingState
@@ -33,7 +33,7 @@ from pixelwise.training.initial import start_from
 from pixelwise.training.interrupt import StopRequest, listen
 from pixelwise.training.learner import Learner
 from pixelwise.training.loop import Surroundings, fit
-from pixelwise.training.losses import Criterion, build_criterion
+from pixelwise.training.losses import build_criterion
 from pixelwise.training.progress import Observer, RunLog
 
 
@@ -172,13 +172,13 @@ class _Run:
         if state.updates:
             self.log.say(f"Resuming in epoch {state.epoch + 1} after {state.updates} updates")
 
-    def _validate(self, model: Segmenter) -> Evaluation:
+    def _validate(self, model: Segmenter) -> Validation:
         def tell(images: int) -> None:
             self.log.on_validation(images * self.runtime.world_size)  # the others are about as far
             if self.stop.is_made:
                 raise Interrupted("Stopped while validating.")
 
-        return evaluate(
+        return validate(
             model,
             self.validation,
             labels=self.labels,
@@ -196,7 +196,7 @@ class _Run:
             likeliest(class_logits(model, batch.images, runtime=self.runtime)).cpu()
         return (time.monotonic() - started) * len(self.validation) / max(images, 1)
 
-    def _keep_best(self, model: Segmenter, evaluation: Evaluation, state: TrainingState) -> None:
+    def _keep_best(self, model: Segmenter, evaluation: Validation, state: TrainingState) -> None:
         self.best = evaluation.scores
         facts = {
             "training_images": len(self.batches.pairs),

@@ -71,8 +71,8 @@ def test_an_imported_model_is_evaluated_and_described(tmp_path, dataset):
     artefact(tmp_path / "job", "fcn", num_classes=2)
     labels = LabelTable.read(dataset / "classes.json")
     bundle = import_model(tmp_path / "job", tmp_path / "bundle", labels=labels)
-    examination = pixelwise.evaluate(bundle, dataset, device="cpu", output=tmp_path / "evaluation")
-    assert 0 <= examination.scores.pixel_accuracy <= 1
+    evaluation = pixelwise.evaluate(bundle, dataset, device="cpu", output=tmp_path / "evaluation")
+    assert 0 <= evaluation.scores.pixel_accuracy <= 1
     assert (tmp_path / "evaluation" / "report" / "index.html").is_file()
     assert pixelwise.describe(bundle).output_stride == 8
 

@@ -7,7 +7,7 @@ from scipy import stats
 
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
-from pixelwise.scoring.comparison.compare import Evaluated, compare
+from pixelwise.scoring.comparison.compare import Counted, compare
 from pixelwise.scoring.image_counts import ImageCounts
 
 NAMES = ("sky", "road", "car")
@@ -17,7 +17,7 @@ def evaluated(name, matrices, *, names=NAMES, images=None):
     counts = ImageCounts(len(names))
     for i, matrix in enumerate(matrices):
         counts.add(images[i] if images else f"image{i}", np.asarray(matrix, dtype=np.int64))
-    return Evaluated(name, counts, LabelTable.named(names))
+    return Counted(name, counts, LabelTable.named(names))
 
 
 def matrix(*found, truth=(100, 80, 20)):

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 from scipy import ndimage
-from tests.scoring.scored import scored
+from tests.scoring.insight.scored import scored
 
 from pixelwise.labels import IGNORE
 from pixelwise.scoring.insight.boundary import WIDTHS, BoundaryTally, near_boundary

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import brier_score_loss, log_loss
-from tests.scoring.scored import scored
+from tests.scoring.insight.scored import scored
 from torchmetrics.classification import MulticlassCalibrationError
 
 from pixelwise.inference.forward import likeliest

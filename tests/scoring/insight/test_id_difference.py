@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, mean_absolute_error
-from tests.scoring.scored import scored
+from tests.scoring.insight.scored import scored
 
 from pixelwise.scoring.insight.id_difference import DifferenceTally, absolute_difference
 

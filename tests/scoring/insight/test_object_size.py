@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from tests.scoring.scored import scored
+from tests.scoring.insight.scored import scored
 
 from pixelwise.data.facts.regions import regions
 from pixelwise.scoring.insight.object_size import LIMITS, ObjectRecall

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import average_precision_score
-from tests.scoring.scored import scored
+from tests.scoring.insight.scored import scored
 
 from pixelwise.scoring.insight.ranking import PrecisionRecallTally
 

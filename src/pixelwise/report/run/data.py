@@ -12,7 +12,7 @@ from pixelwise.phrases import counted, length, percent
 from pixelwise.report.charts.bars import bars, pie
 from pixelwise.report.facts import class_name
 from pixelwise.report.html import Html, Section, figure, folded, html, joined, picture, table
-from pixelwise.report.numbers import Row, number
+from pixelwise.report.numbers import Record, number
 from pixelwise.report.run.content import Panel
 from pixelwise.report.run.viewer.panel_pictures import shrunk
 from pixelwise.report.shares import Share, largest
@@ -23,7 +23,7 @@ _BARS = 30
 _LEGEND_UNFOLDED = 20
 
 
-def balance_section(facts: Mapping[str, Row], labels: LabelTable) -> Section | None:
+def balance_section(facts: Mapping[str, Record], labels: LabelTable) -> Section | None:
     """How the labelled pixels are shared among the classes: bars, a pie and a table for each split."""
     labelled = {name: each for name, each in facts.items() if any(entry["pixels"] for entry in each["classes"])}
     if not labelled:
@@ -44,7 +44,7 @@ def balance_section(facts: Mapping[str, Row], labels: LabelTable) -> Section | N
     return Section("balance", "Class distribution", joined([*parts, folded("All shares", shares)]))
 
 
-def facts_section(facts: Mapping[str, Row], labels: LabelTable) -> Section | None:
+def facts_section(facts: Mapping[str, Record], labels: LabelTable) -> Section | None:
     """Numbers of images, their sizes, and the objects in the masks."""
     if not facts:
         return None
@@ -102,7 +102,7 @@ def format_section(panels: Sequence[Panel], labels: LabelTable) -> Section | Non
     return Section("format", "Why a mask looks black", body)
 
 
-def _charts(split: str, facts: Row, labels: LabelTable) -> Html:
+def _charts(split: str, facts: Record, labels: LabelTable) -> Html:
     shares = [
         Share(f"{i} {labels.names[i]}", int(entry["pixels"]), labels.colors[i])
         for i, entry in enumerate(facts["classes"])
@@ -111,7 +111,7 @@ def _charts(split: str, facts: Row, labels: LabelTable) -> Html:
     return Html(f'<div class="charts">{drawn}{pie(shares, title=f"Shares of the pixels in {split}")}</div>')
 
 
-def _imbalance(facts: Row) -> Html:
+def _imbalance(facts: Record) -> Html:
     ratio = number(facts.get("imbalance_ratio"))
     if not ratio > 0:
         return Html("")
@@ -125,17 +125,17 @@ def _imbalance(facts: Row) -> Html:
     return Html(f"<p>{html(said)}</p>")
 
 
-def _share(facts: Row, class_id: int, of: str) -> str:
+def _share(facts: Record, class_id: int, of: str) -> str:
     return percent(number(facts["classes"][class_id].get(of)))
 
 
-def _sizes(sizes: Row) -> str:
+def _sizes(sizes: Record) -> str:
     shown = [f"{entry['width']} x {entry['height']}: {entry['images']:,}" for entry in sizes["sizes"][:_SIZES_SHOWN]]
     rest = int(sizes["different"]) - len(shown)
     return ", ".join(shown) + (f" and {counted(rest, 'other size')}" if rest else "")
 
 
-def _objects(split: str, facts: Row, labels: LabelTable) -> Html:
+def _objects(split: str, facts: Record, labels: LabelTable) -> Html:
     rows = [
         [
             class_name(i, labels),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.phrases import percent
-from pixelwise.report.numbers import Row, number
+from pixelwise.report.numbers import Record, number
 
 LISTED = 50
 """So many doubtful masks are listed at most."""
@@ -60,7 +60,7 @@ class Contrast:
         return self.worst.wrong / self.best.wrong if self.best.wrong > 0 else math.inf
 
 
-def contrasts(scores: Row, images: Sequence[Row]) -> list[Contrast]:
+def contrasts(scores: Record, images: Sequence[Record]) -> list[Contrast]:
     """All that could be measured, in a fixed order."""
     found = (_boundary(scores), _objects(scores), _brightness(images), _confidence(scores), _image_confidence(images))
     return [each for each in found if each is not None]
@@ -80,7 +80,7 @@ def largest_effect(found: Sequence[Contrast]) -> str:
     )
 
 
-def doubtful(images: Sequence[Row]) -> list[Row]:
+def doubtful(images: Sequence[Record]) -> list[Record]:
     """Images whose masks are probably wrong, the most doubtful first: much is wrong where the model is sure.
 
     Those of which more than 1 % of the labelled pixels are wrong at a probability above 0.9, and more than twice as
@@ -99,7 +99,7 @@ def _wrongness(group: Group) -> float:
     return -1.0 if math.isnan(group.wrong) else group.wrong
 
 
-def _boundary(scores: Row) -> Contrast | None:
+def _boundary(scores: Record) -> Contrast | None:
     """Of all errors the share e lies on the share p of the pixels: near ones are wrong at rate e w / p."""
     boundary = scores.get("boundary") or {}
     errors, pixels = (number(boundary.get(f"{name}_at_boundary")) for name in ("errors", "pixels"))
@@ -117,7 +117,7 @@ def _boundary(scores: Row) -> Contrast | None:
     return Contrast("boundary or interior", groups, note)
 
 
-def _objects(scores: Row) -> Contrast | None:
+def _objects(scores: Record) -> Contrast | None:
     overall = (scores.get("objects") or {}).get("overall") or {}
     groups = tuple(
         Group(f"{name} objects", f"{entry['regions']:,} objects", 1 - number(entry.get("pixel_recall")))
@@ -128,13 +128,13 @@ def _objects(scores: Row) -> Contrast | None:
     return Contrast("small or large objects", groups, note) if len(groups) > 1 else None
 
 
-def _brightness(images: Sequence[Row]) -> Contrast | None:
+def _brightness(images: Sequence[Record]) -> Contrast | None:
     names = ("dark images", "images of middle brightness", "bright images")
     note = "Thirds of the images by their mean gray, 0 black to 1 white."
     return _thirds(images, "brightness", "dark or bright images", names, note)
 
 
-def _image_confidence(images: Sequence[Row]) -> Contrast | None:
+def _image_confidence(images: Sequence[Record]) -> Contrast | None:
     names = ("images the model is least sure of", "images in between", "images it is surest of")
     note = (
         "Thirds of the images by the mean probability of the chosen class. A large difference means that unlabelled "
@@ -144,7 +144,7 @@ def _image_confidence(images: Sequence[Row]) -> Contrast | None:
 
 
 def _thirds(
-    images: Sequence[Row], column: str, name: str, names: Sequence[str], note: str, *, is_expected: bool = False
+    images: Sequence[Record], column: str, name: str, names: Sequence[str], note: str, *, is_expected: bool = False
 ) -> Contrast | None:
     pairs = np.array([(number(row.get(column)), number(row.get("wrong"))) for row in images]).reshape(-1, 2)
     pairs = pairs[~np.isnan(pairs).any(axis=1)]
@@ -163,7 +163,7 @@ def _thirds(
     return Contrast(name, groups, note, is_expected)
 
 
-def _confidence(scores: Row) -> Contrast | None:
+def _confidence(scores: Record) -> Contrast | None:
     """Pixels by the probability of their class, from the bins of the calibration."""
     bins = (scores.get("calibration") or {}).get("bins") or []
     pixels = np.array([number(entry.get("pixels")) for entry in bins])

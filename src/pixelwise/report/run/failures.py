@@ -9,7 +9,7 @@ from html import escape
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import counted, percent
 from pixelwise.report.html import Html, Section, filter_box, html, joined, table
-from pixelwise.report.numbers import Row, number, score_text
+from pixelwise.report.numbers import Record, number, score_text
 from pixelwise.report.run.failure_findings import LISTED, Contrast, contrasts, doubtful, largest_effect
 
 MOST_IMAGES = 2000
@@ -26,7 +26,7 @@ _COLUMNS = {
 _DOWNLOADED = ("name", "confidently_wrong", "wrong", "mean_iou", "confidence")
 
 
-def failures_section(scores: Row, images: Sequence[Row]) -> Section | None:
+def failures_section(scores: Record, images: Sequence[Record]) -> Section | None:
     """Shares of wrong pixels by kind, under the sentence that names the largest effect."""
     found = contrasts(scores, images)
     if not found:
@@ -36,7 +36,7 @@ def failures_section(scores: Row, images: Sequence[Row]) -> Section | None:
     return Section("failures", "Where it fails", joined([said, Html(f'<div class="charts">{tables}</div>')]))
 
 
-def masks_section(images: Sequence[Row], places: Mapping[str, int]) -> Section | None:
+def masks_section(images: Sequence[Record], places: Mapping[str, int]) -> Section | None:
     """The masks to look at in the labelling tool; `places` are the panels by name."""
     if all(math.isnan(number(row.get("confidently_wrong"))) for row in images):
         return None
@@ -72,7 +72,7 @@ def masks_section(images: Sequence[Row], places: Mapping[str, int]) -> Section |
     return Section("masks", "Masks that are probably wrong", joined([said, shown, listed]))
 
 
-def doubtful_csv(images: Sequence[Row]) -> str:
+def doubtful_csv(images: Sequence[Record]) -> str:
     """One line an image under a head, as spreadsheets and labelling tools read it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -83,12 +83,12 @@ def doubtful_csv(images: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def listed_images(images: Sequence[Row]) -> list[Row]:
+def listed_images(images: Sequence[Record]) -> list[Record]:
     """Those of the table, the worst first and those without a score last."""
     return sorted(images, key=lambda row: _or(number(row.get("mean_iou")), math.inf))[:MOST_IMAGES]
 
 
-def images_section(images: Sequence[Row], places: Mapping[str, int], labels: LabelTable) -> Section | None:
+def images_section(images: Sequence[Record], places: Mapping[str, int], labels: LabelTable) -> Section | None:
     """All images as a table that is sorted by any column; the last one is the IoU of a class that is chosen."""
     if not images:
         return None
@@ -134,14 +134,14 @@ def _unbroken(text: str) -> str:
     return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def _name(row: Row, places: Mapping[str, int]) -> Html:
+def _name(row: Record, places: Mapping[str, int]) -> Html:
     name = str(row["name"])
     if name not in places:
         return html(name)
     return Html(f'<a href="#panel-{places[name]}" data-panel="{places[name]}">{html(name)}</a>')
 
 
-def _first_iou(row: Row) -> float:
+def _first_iou(row: Record) -> float:
     return number(row["iou"][0]) if row.get("iou") else math.nan
 
 

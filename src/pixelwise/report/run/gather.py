@@ -1,4 +1,4 @@
-"""Gather what a report shows: an examination, pictures of some images, the run's history and settings."""
+"""Gather what a report shows: an evaluation, pictures of some images, the run's history and settings."""
 
 import json
 import platform
@@ -17,7 +17,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.report.run.content import Panel, ReportContent
 from pixelwise.report.run.page import write_report
 from pixelwise.report.run.viewer.panels import choose, make_panel
-from pixelwise.scoring.evaluation import Examination, image_rows
+from pixelwise.scoring.evaluation import Evaluation, image_rows
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Report:
     """What a report is about."""
 
     title: str
-    examination: Examination
+    evaluation: Evaluation
     pairs: Sequence[Pair]  # the examined ones, in order
     facts: Mapping[str, Mapping[str, Any]]  # {split: facts}
     history: Sequence[Mapping[str, Any]]  # lines of metrics.jsonl
@@ -33,14 +33,14 @@ class Report:
 
 def write_report_of(report: Report, bundle: Bundle, predictor: Predictor, folder: Path) -> Path:
     """Write `folder`/index.html and content.json, with pictures of the worst, the median and the best images."""
-    insight = report.examination.insight
+    insight = report.evaluation.insight
     chosen = choose(insight.images) if insight else {}
     panels = [_panel(report.pairs[i], predictor) for indices in chosen.values() for i in indices]
     content = ReportContent(
         title=report.title,
         labels=bundle.labels,
-        scores=report.examination.to_json(),
-        images=image_rows(report.examination),
+        scores=report.evaluation.to_json(),
+        images=image_rows(report.evaluation),
         history=report.history,
         settings=bundle.settings.to_json(),
         facts=report.facts,

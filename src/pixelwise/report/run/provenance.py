@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from pixelwise.report.html import Html, Section, folded, joined, table
-from pixelwise.report.numbers import Row, duration, number
+from pixelwise.report.numbers import Record, duration, number
 
 
-def settings_section(settings: Row) -> Section | None:
+def settings_section(settings: Record) -> Section | None:
     """Every setting with its value."""
     if not settings:
         return None
@@ -19,7 +19,7 @@ def settings_section(settings: Row) -> Section | None:
     return Section("settings", "Settings", folded(f"All {len(rows)} settings", shown, is_open=True))
 
 
-def provenance_section(provenance: Row, history: Sequence[Row]) -> Section | None:
+def provenance_section(provenance: Record, history: Sequence[Record]) -> Section | None:
     """Time and cost of the run, then versions, machine and whatever else is known."""
     times = _times(history)
     if not provenance and not times:
@@ -31,7 +31,7 @@ def provenance_section(provenance: Row, history: Sequence[Row]) -> Section | Non
     return Section("provenance", "Versions, time and cost", joined(parts))
 
 
-def _times(history: Sequence[Row]) -> list[list[str]]:
+def _times(history: Sequence[Record]) -> list[list[str]]:
     seconds = np.array([number(row.get("seconds")) for row in history])
     speed = np.array([number(row.get("train_images_per_second")) for row in history])
     rows = []
@@ -56,7 +56,7 @@ def _known(name: str, value: Any) -> str:
     return _text(value)
 
 
-def _flat(content: Row, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(content: Record, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Name and value; what is nested is named by its path."""
     for name, value in content.items():
         if isinstance(value, Mapping) and value:

@@ -10,13 +10,13 @@ from pixelwise.phrases import percent
 from pixelwise.report.charts.lines import Series, line_chart
 from pixelwise.report.facts import class_name
 from pixelwise.report.html import Html, Section, folded, html, joined, table
-from pixelwise.report.numbers import Row, interval_of, interval_text, number, score_text
+from pixelwise.report.numbers import Record, interval_of, interval_text, number, score_text
 
 _SMALL_ERROR = 0.02
 _SIZES = ("small", "medium", "large")
 
 
-def quality_sections(scores: Row, labels: LabelTable) -> list[Section]:
+def quality_sections(scores: Record, labels: LabelTable) -> list[Section]:
     """Sections on what was measured of `menus.TALLIES`; the others are left out."""
     sections = []
     for name, choice in TALLIES.items():
@@ -32,7 +32,7 @@ def quality_sections(scores: Row, labels: LabelTable) -> list[Section]:
     return sections
 
 
-def _plain(measured: Row, scores: Row) -> Html:
+def _plain(measured: Record, scores: Record) -> Html:
     """The numbers of a tally that has no section of its own, with their intervals."""
     rows = [
         [name.replace("_", " "), score_text(number(value)), interval_text(interval_of(scores, name))]
@@ -42,19 +42,19 @@ def _plain(measured: Row, scores: Row) -> Html:
     return table(["score", "value", "95 % interval"], rows, caption="Over all images")
 
 
-def _definition(measured: Row) -> Html:
+def _definition(measured: Record) -> Html:
     text = measured.get("definition")
     return folded("How it is measured", Html(f"<p>{html(text)}</p>")) if text else Html("")
 
 
-def _boundary(boundary: Row, labels: LabelTable) -> Iterator[Html]:
+def _boundary(boundary: Record, labels: LabelTable) -> Iterator[Html]:
     mean = number(boundary.get("mean_boundary_iou"))
     yield Html(
         f"<p>Mean boundary IoU is <strong>{score_text(mean)}</strong>. "
         f"{percent(number(boundary.get('errors_at_boundary')))} of the errors lie within 4 px of a boundary between "
         f"true classes, where {percent(number(boundary.get('pixels_at_boundary')))} of the pixels are.</p>"
     )
-    trimap: Sequence[Row] = boundary.get("trimap") or ()
+    trimap: Sequence[Record] = boundary.get("trimap") or ()
     lines = [
         Series(name, [(number(row["width_px"]), number(row.get(column))) for row in trimap], kind)
         for column, name, kind in (
@@ -81,15 +81,15 @@ def _boundary(boundary: Row, labels: LabelTable) -> Iterator[Html]:
     yield folded("The numbers, and boundary IoU of each class", joined(tables))
 
 
-def _objects(objects: Row, labels: LabelTable) -> Iterator[Html]:
-    overall: Row = objects.get("overall") or {}
+def _objects(objects: Record, labels: LabelTable) -> Iterator[Html]:
+    overall: Record = objects.get("overall") or {}
     rows = [
         [name, int(entry["regions"]), *(percent(number(entry.get(key))) for key in ("mean_recall", "pixel_recall"))]
         for name, entry in overall.items()
     ]
     head = ["objects", "number", "found of each, mean", "found of all pixels"]
     yield table(head, rows, caption="How much of the objects is found, by their size")
-    classes: Sequence[Row] = objects.get("per_class") or ()
+    classes: Sequence[Record] = objects.get("per_class") or ()
     rows = [
         [class_name(i, labels), *(_recall(sizes.get(size) or {}) for size in _SIZES)]
         for i, sizes in enumerate(classes)
@@ -99,13 +99,13 @@ def _objects(objects: Row, labels: LabelTable) -> Iterator[Html]:
     yield folded("By class", table(["class", *_SIZES], rows, caption=caption))
 
 
-def _recall(entry: Row) -> str:
+def _recall(entry: Record) -> str:
     count = int(entry.get("regions") or 0)
     return f"{percent(number(entry.get('mean_recall')))} of {count:,}" if count else "-"
 
 
-def _calibration(calibration: Row, _: LabelTable) -> Iterator[Html]:
-    bins: Sequence[Row] = calibration.get("bins") or ()
+def _calibration(calibration: Record, _: LabelTable) -> Iterator[Html]:
+    bins: Sequence[Record] = calibration.get("bins") or ()
     total = sum(int(entry.get("pixels") or 0) for entry in bins)
     gap = sum(
         int(entry["pixels"]) * (number(entry.get("confidence")) - number(entry.get("accuracy")))
@@ -161,14 +161,14 @@ def _verdict(mean: float, error: float) -> str:
     )
 
 
-def _ranking(ranking: Row, labels: LabelTable) -> Iterator[Html]:
+def _ranking(ranking: Record, labels: LabelTable) -> Iterator[Html]:
     mean = score_text(number(ranking.get("mean_average_precision")))
     yield Html(f"<p>Mean average precision (mAP) over the pixels is <strong>{mean}</strong>.</p>")
     values = list(enumerate(map(number, ranking.get("per_class") or ())))
     yield folded("Average precision of each class", _by_class("average precision", values, labels))
 
 
-def _difference(difference: Row, _: LabelTable) -> Iterator[Html]:
+def _difference(difference: Record, _: LabelTable) -> Iterator[Html]:
     mean = score_text(number(difference.get("mean_absolute_difference")))
     differing = percent(number(difference.get("share_differing")))
     yield Html(
@@ -188,7 +188,7 @@ def _chart(lines: Sequence[Series], **how: Any) -> Html:
     return Html(f'<div class="charts">{line_chart(lines, y_range=(0, 1), **how)}</div>')
 
 
-_OWN_SECTIONS: dict[str, tuple[str, Callable[[Row, LabelTable], Iterator[Html]]]] = {
+_OWN_SECTIONS: dict[str, tuple[str, Callable[[Record, LabelTable], Iterator[Html]]]] = {
     "boundary": ("Boundaries", _boundary),
     "objects": ("Objects by size", _objects),
     "calibration": ("Probabilities", _calibration),

@@ -27,9 +27,9 @@ class OneOf(NamedTuple):
     values: tuple[str, ...]
 
 
-Range = Between | OneOf
+TunedRange = Between | OneOf
 
-RANGES: dict[str, Range] = {
+RANGES: dict[str, TunedRange] = {
     "learning_rate": Between("1e-4", "1e-1", "Logarithmic"),
     "mini_batch_size": Between("1", "128"),
     "momentum": Between("0.9", "0.999"),
@@ -43,7 +43,7 @@ RANGES: dict[str, Range] = {
 def tuning_request(
     job: LaunchedJob,
     *,
-    ranges: Mapping[str, Range] = RANGES,
+    ranges: Mapping[str, TunedRange] = RANGES,
     objective: str = OBJECTIVES[0],
     max_jobs: int = 20,
     max_parallel_jobs: int = 2,
@@ -83,13 +83,13 @@ def tuning_request(
     }
 
 
-def parse_ranges(texts: Iterable[str]) -> dict[str, Range]:
+def parse_ranges(texts: Iterable[str]) -> dict[str, TunedRange]:
     """Ranges from `learning_rate` (the recommended one), `momentum=0.8..0.99` or `optimizer=sgd,nag`.
 
     Raises:
         SettingsError: a name stands alone and has no recommended range.
     """
-    ranges: dict[str, Range] = {}
+    ranges: dict[str, TunedRange] = {}
     for text in texts:
         name, given, values = text.partition("=")
         low, dots, high = values.partition("..")
@@ -105,7 +105,7 @@ def parse_ranges(texts: Iterable[str]) -> dict[str, Range]:
     return ranges
 
 
-def _parameter_ranges(ranges: Mapping[str, Range]) -> dict[str, list[dict[str, Any]]]:
+def _parameter_ranges(ranges: Mapping[str, TunedRange]) -> dict[str, list[dict[str, Any]]]:
     """The ranges by kind: categorical, integer and continuous."""
     found: dict[str, list[dict[str, Any]]] = {}
     for name, varied in ranges.items():
@@ -119,7 +119,7 @@ def _parameter_ranges(ranges: Mapping[str, Range]) -> dict[str, list[dict[str, A
     return found
 
 
-def _require_search(job: LaunchedJob, ranges: Mapping[str, Range], objective: str) -> None:
+def _require_search(job: LaunchedJob, ranges: Mapping[str, TunedRange], objective: str) -> None:
     if job.checkpoints is not None:
         raise SettingsError(f"checkpoints: {job.checkpoints}, but the jobs of a tuning keep none. Leave it out.")
     if objective not in OBJECTIVES:
@@ -130,7 +130,7 @@ def _require_search(job: LaunchedJob, ranges: Mapping[str, Range], objective: st
         _require_range(name, varied, job.texts)
 
 
-def _require_range(name: str, varied: Range, texts: Mapping[str, str]) -> None:
+def _require_range(name: str, varied: TunedRange, texts: Mapping[str, str]) -> None:
     """Refuse what some job of the tuning would refuse: each end of a range is tried."""
     if name not in PUBLISHED or PUBLISHED[name].required:
         raise SettingsError(

@@ -27,7 +27,7 @@ METHOD = (
 _NAMES_SHOWN = 8
 
 
-class Evaluated(NamedTuple):
+class Counted(NamedTuple):
     """One of the two: what to call it, what it counted, and its classes."""
 
     name: str
@@ -36,7 +36,7 @@ class Evaluated(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Difference:
+class ScoreDifference:
     """One score of A and of B, as shares; NaN and None where nothing can be said."""
 
     name: str
@@ -75,9 +75,9 @@ class Comparison:
     a: str
     b: str
     num_images: int
-    mean_iou: Difference
-    pixel_accuracy: Difference
-    classes: tuple[Difference, ...]
+    mean_iou: ScoreDifference
+    pixel_accuracy: ScoreDifference
+    classes: tuple[ScoreDifference, ...]
 
     @property
     def verdict(self) -> str:
@@ -112,7 +112,7 @@ class Comparison:
             "per_class": [{"id": i, **difference.to_json()} for i, difference in enumerate(self.classes)],
         }
 
-    def _sentence(self, of: Difference, score: str) -> str:
+    def _sentence(self, of: ScoreDifference, score: str) -> str:
         if math.isnan(of.difference):
             return f"Nothing can be said about {score}: no pixel of these images is labelled."
         better, worse = (self.b, self.a) if of.difference > 0 else (self.a, self.b)
@@ -128,7 +128,7 @@ class Comparison:
         return text + (": the difference is real." if of.is_real else f": not shown to be real by {images}.")
 
 
-def compare(a: Evaluated, b: Evaluated, *, resamples: int | None = None, seed: int = 0) -> Comparison:
+def compare(a: Counted, b: Counted, *, resamples: int | None = None, seed: int = 0) -> Comparison:
     """Compare two evaluations of the same images.
 
     By default `resamples` are 2,000, or 80 a class if that is more: the smallest p-value there can be,
@@ -146,23 +146,23 @@ def compare(a: Evaluated, b: Evaluated, *, resamples: int | None = None, seed: i
     p_values["iou"] = holm(tested)
     scores = [scores_of(side) for side in pair.totals()]
 
-    def differences(score: str, names: Collection[str]) -> list[Difference]:
+    def differences(score: str, names: Collection[str]) -> list[ScoreDifference]:
         values = (side[score].reshape(-1).tolist() for side in scores)
-        return [Difference(*parts) for parts in zip(names, *values, found[score], p_values[score], strict=True)]
+        return [ScoreDifference(*parts) for parts in zip(names, *values, found[score], p_values[score], strict=True)]
 
     (mean_iou,), (pixel_accuracy,) = (differences(score, [score]) for score in ("mean_iou", "pixel_accuracy"))
     classes = tuple(differences("iou", a.labels.names))
     return Comparison(a.name, b.name, len(a.counts), mean_iou, pixel_accuracy, classes)
 
 
-def _line(of: Difference, width: int) -> str:
+def _line(of: ScoreDifference, width: int) -> str:
     shares = "".join(f"{'-' if math.isnan(x) else f'{100 * x:.1f}':>9}" for x in (of.a, of.b, of.difference))
     interval = "-" if of.interval is None else f"{100 * of.interval.low:.1f} to {100 * of.interval.high:.1f}"
     p_value = "-" if of.p_value is None else f"{of.p_value:.3f}"
     return f"{of.name:<{width}}{shares}{interval:>18}{p_value:>9}{' *' if of.is_real else ''}"
 
 
-def _require_equal_classes(a: Evaluated, b: Evaluated) -> None:
+def _require_equal_classes(a: Counted, b: Counted) -> None:
     if a.labels.names == b.labels.names:
         return
     if a.labels.num_classes != b.labels.num_classes:
@@ -173,7 +173,7 @@ def _require_equal_classes(a: Evaluated, b: Evaluated) -> None:
     raise DataError(f"{a.name} has {found}. Expected the same classes; evaluate both on the same data set.")
 
 
-def _require_equal_images(a: Evaluated, b: Evaluated) -> None:
+def _require_equal_images(a: Counted, b: Counted) -> None:
     names_a, names_b = set(a.counts.names), set(b.counts.names)
     faults = [
         f"Only {side.name} has {listed(sorted(only), _NAMES_SHOWN)}."

@@ -53,23 +53,17 @@ class Calibration:
     pixels: tuple[int, ...]
     confidence: tuple[float, ...]  # mean in the bin
     accuracy: tuple[float, ...]
+    expected_calibration_error: float  # mean gap between confidence and accuracy, weighted by pixels; 0 to 1
     brier_score: float
     negative_log_likelihood: float
     best_temperature: float  # the one with the least negative log-likelihood
     per_class: tuple[ClassCalibration, ...]
 
     @property
-    def expected_calibration_error(self) -> float:
-        """Mean gap between confidence and accuracy, weighted by pixels; 0 to 1."""
-        # From the diagram, not from `CalibrationTally.scores`: that is the same number but for its last digit, and
-        # the digits of scores.json are kept.
-        total = sum(self.pixels)
-        return sum(count * gap for count, gap in self._gaps()) / total if total else math.nan
-
-    @property
     def maximum_calibration_error(self) -> float:
         """The largest gap of a bin that has pixels; 0 to 1."""
-        return max((gap for _, gap in self._gaps()), default=math.nan)
+        rows = zip(self.pixels, self.confidence, self.accuracy, strict=True)
+        return max((abs(accuracy - confidence) for count, confidence, accuracy in rows if count), default=math.nan)
 
     def to_json(self) -> dict[str, Any]:
         """Strict JSON, null for NaN, and the definitions."""
@@ -83,10 +77,6 @@ class Calibration:
         per_class = [vars(each) for each in self.per_class]
         scores = {name: getattr(self, name) for name in names}
         return {"definition": DEFINITION, **strict_json({**scores, "bins": bins, "per_class": per_class})}
-
-    def _gaps(self) -> list[tuple[int, float]]:
-        rows = zip(self.pixels, self.confidence, self.accuracy, strict=True)
-        return [(count, abs(accuracy - confidence)) for count, confidence, accuracy in rows if count]
 
 
 class PixelSample:
@@ -191,16 +181,14 @@ class CalibrationTally(ScoreTally):
         """The calibration of all pixels."""
         pixels, *sums = self._bins.sum(axis=1)
         confidence, accuracy = (tuple(ratio(each, pixels).tolist()) for each in sums)
-        means = self.summary()
         return Calibration(
             temperature=self.temperature,
             pixels=tuple(int(count) for count in pixels),
             confidence=confidence,
             accuracy=accuracy,
-            brier_score=means["brier_score"],
-            negative_log_likelihood=means["negative_log_likelihood"],
             best_temperature=self.fit_temperature(),
             per_class=tuple(_of_class(self._bins[:, i]) for i in range(self.num_classes)),
+            **self.summary(),
         )
 
     def fit_temperature(self) -> float:

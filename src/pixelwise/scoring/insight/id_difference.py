@@ -19,7 +19,7 @@ DEFINITION = (
 
 
 @dataclass(frozen=True)
-class Difference:
+class IdDifference:
     """How far the class maps are from the truth; from 0 (equal) to 1, NaN without labelled pixels."""
 
     mean_absolute_difference: float
@@ -76,6 +76,6 @@ class DifferenceTally(ScoreTally):
         self._apart += other._apart
         return self
 
-    def result(self) -> Difference:
+    def result(self) -> IdDifference:
         """The means over all labelled pixels."""
-        return Difference(**self.summary())
+        return IdDifference(**self.summary())
