@@ -148,3 +148,76 @@ def test_a_full_disk_is_one_line(run, monkeypatch):
 def test_flags_know_no_abbreviations():
     with pytest.raises(Exception, match="--output"):
         parser.parse(["train", "d", "--out", "o"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "near", "known"),
+    [
+        ("trian data --output run", "train", sorted([*FLAGS, "sagemaker"])),
+        ("evalute run/model data", "evaluate", sorted([*FLAGS, "sagemaker"])),
+        ("Predict run/model photos", "predict", sorted([*FLAGS, "sagemaker"])),
+        ("sagemaker lauch train", "launch", ["cost", "import", "launch", "serve", "train"]),
+        ("sagemaker trian --root job", "train", ["cost", "import", "launch", "serve", "train"]),
+        ("sagemaker launch end-point", "endpoint", ["endpoint", "train", "transform", "tune"]),
+    ],
+)
+def test_a_mistyped_command_is_answered_with_the_nearest(run, typed, near, known):
+    wrong = next(word for word in typed.split() if word not in ("sagemaker", "launch"))
+    code, out, err = run(*typed.split())
+    assert (code, out) == (2, "")
+    assert err == f"pixelwise: Unknown command {wrong!r}. Did you mean {near!r}? Known: {', '.join(known)}.\n"
+
+
+@pytest.mark.parametrize("door", [[], ["sagemaker"], ["sagemaker", "launch"]])
+def test_a_command_like_no_other_is_answered_with_the_list_alone(run, door):
+    code, _out, err = run(*door, "xyzzy")
+    assert code == 2
+    assert err.startswith("pixelwise: Unknown command 'xyzzy'. Known: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "near"),
+    [
+        ("train data --output run --epoch 3", "--epochs"),
+        ("train data --ouput run", "--output"),  # the required flag is missing because of it
+        ("train data --outptu=run", "--output"),
+        ("train data --output run --no-pretraned", "--no-pretrained"),
+        ("predict run/model photos --out masks", "--output"),
+        ("sagemaker import model.tar.gz bundle --clases classes.json", "--classes"),
+        ("sagemaker launch train --imageuri IMAGE", "--image-uri"),
+        ("--vresion", "--version"),
+    ],
+)
+def test_a_mistyped_flag_is_answered_with_the_nearest(run, typed, near):
+    code, out, err = run(*typed.split())
+    assert (code, out) == (2, "")
+    assert re.match(rf"pixelwise: Unknown argument '--[\w-]+'\. Did you mean '{near}'\? Known: --", err)
+    assert err.count("\n") == 1
+
+
+def test_a_flag_like_no_other_is_answered_with_the_list_alone(run):
+    code, _out, err = run("compare", "a", "b", "--xyzzy")
+    assert (code, err) == (2, "pixelwise: Unknown argument '--xyzzy'. Known: --help, --json, -h.\n")
+
+
+def test_what_stands_after_two_dashes_is_no_flag():
+    assert parser.parse(["compare", "--", "--first", "--second"]).first == "--first"
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        (
+            "predict m i --output o --precision flaot32",
+            "--precision is 'flaot32', expected one of bfloat16, float32. Did you mean 'float32'?",
+        ),
+        ("demo --precision zzz", "--precision is 'zzz', expected one of bfloat16, float32."),
+        (
+            "sagemaker launch train --format skd2",
+            "--format is 'skd2', expected one of boto3, sdk2, sdk3. Did you mean 'sdk2'?",
+        ),
+    ],
+)
+def test_a_wrong_choice_of_a_flag_is_answered_like_that_of_a_setting(run, typed, answer):
+    assert run(*typed.split()) == (2, "", f"pixelwise: {answer}\n")

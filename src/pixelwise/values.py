@@ -31,8 +31,7 @@ def checked(name: str, value: Any, kinds: tuple[Any, ...], rule: Mapping[str, An
     converted = _converted(name, value, kinds, rule["form"])
     choices = rule["choices"]
     if choices and rule["form"] is None and converted is not None and converted not in choices:
-        known = ", ".join(map(str, choices))
-        raise SettingsError(f"{name} is {value!r}, expected one of {known}.{_hint(value, choices)}")
+        raise SettingsError(unknown_choice(name, value, choices))
     if isinstance(converted, (int, float)) and not isinstance(converted, bool):
         inside = rule["at_least"] <= converted <= rule["at_most"] and converted > rule["above"]
         if not inside or not math.isfinite(converted):
@@ -43,7 +42,19 @@ def checked(name: str, value: Any, kinds: tuple[Any, ...], rule: Mapping[str, An
 def unknown_name(name: str, known: Iterable[str], what: str) -> str:
     """A sentence that refuses `name` and offers the nearest known one."""
     names = sorted(known)
-    return f"Unknown {what} {name!r}.{_hint(name, names)} Known: {', '.join(names)}."
+    return f"Unknown {what} {name!r}.{nearest(name, names)} Known: {', '.join(names)}."
+
+
+def unknown_choice(name: str, value: Any, choices: Iterable[Any]) -> str:
+    """A sentence that refuses `value` for the setting or flag `name` and offers the nearest of its choices."""
+    known = list(map(str, choices))
+    return f"{name} is {value!r}, expected one of {', '.join(known)}.{nearest(value, known)}"
+
+
+def nearest(name: Any, known: Iterable[Any]) -> str:
+    """A question for the known name nearest to `name`, with a space before it; or nothing."""
+    near = difflib.get_close_matches(str(name).lower(), list(map(str, known)), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def parse_duration(text: str) -> float:
@@ -146,11 +157,6 @@ def _to_bool(value: Any) -> bool:
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
     raise ValueError(value)
-
-
-def _hint(name: Any, known: Iterable[Any]) -> str:
-    near = difflib.get_close_matches(str(name).lower(), list(map(str, known)), n=1, cutoff=0.5)
-    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def _range(rule: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import tomllib
 from pathlib import Path
 
 from pixelwise.data.convert.menu import FORMATS
@@ -26,6 +27,17 @@ def test_the_page_of_settings_is_what_the_settings_say():
 
 def _text(default: object) -> str:
     return "none" if default in (None, ()) else str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def test_every_extra_stands_in_the_documents_with_what_it_brings():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \| .+ \|$", page, flags=re.MULTILINE))
+    extras = {
+        name: ", ".join(each.partition(">=")[0] for each in requirements)
+        for name, requirements in project["optional-dependencies"].items()
+    }
+    assert rows == {**extras, "dev": "all of these; test and style tools"}
 
 
 def test_links_between_documents_lead_somewhere():

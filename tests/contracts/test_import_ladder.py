@@ -1,5 +1,6 @@
 """The rooms keep to the ladder that pyproject.toml draws."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -56,3 +57,14 @@ def test_a_module_without_a_place_on_the_ladder_breaks_the_contract(copied_packa
     result = lint_imports(copied_package)
     assert result.returncode == 1
     assert "utils" in result.stdout
+
+
+def test_the_variables_of_sagemaker_are_read_behind_its_door_alone() -> None:
+    # a container's names are for the container: elsewhere a flag says it
+    package = ROOT / "src" / "pixelwise"
+    readers = {
+        path.relative_to(package).parts[0]
+        for path in package.rglob("*.py")
+        if re.search(r"SAGEMAKER_|\bSM_[A-Z]|/opt/ml", path.read_text(encoding="utf-8"))
+    }
+    assert readers == {"sagemaker"}

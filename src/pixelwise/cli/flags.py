@@ -2,11 +2,13 @@
 
 import argparse
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, NoReturn
 
 from pixelwise.errors import SettingsError
 from pixelwise.settings import FIELDS, GROUPS, KINDS, allowed
+from pixelwise.values import unknown_choice, unknown_name
 
 _INDENT = "  "
 
@@ -16,6 +18,27 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False, formatter_class=_Formatter)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As argparse does it, but a mistyped flag is named before the required one that is then missing."""
+        for word in self._own_words(args or ()):
+            if word.startswith("--") and word.partition("=")[0] not in self._option_string_actions:
+                raise SettingsError(unknown_flag(word, self._option_string_actions))
+        return super().parse_known_args(args, namespace)
+
+    def _own_words(self, words: Sequence[str]) -> Iterable[str]:
+        """Those that this parser reads itself: before a verb, or before `--`, after which nothing is a flag."""
+        if self._subparsers is not None:
+            return takewhile(lambda word: word.startswith("-"), words)
+        return takewhile(lambda word: word != "--", words)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse what is no verb of a parser or no choice of a flag."""
+        if action.choices is None or value in action.choices:
+            return
+        if isinstance(action, argparse._SubParsersAction):
+            raise SettingsError(unknown_name(value, action.choices, "command"))
+        raise SettingsError(unknown_choice("/".join(action.option_strings), value, action.choices))
 
     def error(self, message: str) -> NoReturn:
         """Refuse with exit code 2 and where to look."""
@@ -55,6 +78,13 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
                 first, below = _INDENT, _INDENT + " " * column
             lines += textwrap.wrap(content, width, initial_indent=first, subsequent_indent=below)
         return lines
+
+
+def unknown_flag(word: str, flags: Iterable[str]) -> str:
+    """A sentence that refuses `word`, which is none of these flags, and offers the nearest of them."""
+    name = word.partition("=")[0]
+    is_off = name.startswith("--no-")  # else the list is without them: each stands there with its `--no-` left out
+    return unknown_name(name, [flag for flag in flags if is_off or not flag.startswith("--no-")], "argument")
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:

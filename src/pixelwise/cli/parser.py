@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from pixelwise.cli.flags import Parser, add_setting_flags, add_settings
+from pixelwise.cli.flags import Parser, add_setting_flags, add_settings, unknown_flag
 from pixelwise.cli.verbs import (
     check,
     compare,
@@ -24,7 +24,6 @@ from pixelwise.data.convert.menu import FORMATS
 from pixelwise.data.dataset.channels import CHANNELS
 from pixelwise.errors import SettingsError
 from pixelwise.menus import PRECISIONS
-from pixelwise.values import unknown_name
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -44,10 +43,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         from pixelwise.sagemaker.commands import add_commands
 
         add_commands(commands, Parser)
+    options: argparse.Namespace
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
-        flags = [flag for flag in options.flags if not flag.startswith("--no-")]
-        raise SettingsError(unknown_name(unknown[0].split("=")[0], flags, "argument"))
+        raise SettingsError(unknown_flag(unknown[0], options.flags))
     return options
 
 

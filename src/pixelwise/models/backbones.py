@@ -18,7 +18,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 # What families of timm need to take images of any size, tried in this order; padding does the rest. Swin of timm 1.0.15
-# takes the second without a word and without effect.
+# takes any option without a word and obeys the first alone.
 _ANY_SIZE_OPTIONS: tuple[dict[str, Any], ...] = ({"strict_img_size": False}, {"dynamic_img_size": True}, {})
 
 # How timm's models refuse an option or an image size.
@@ -152,7 +152,8 @@ def _checked_name(name: str) -> str:
 def _build_trunk(model_name: str, output_stride: int) -> tuple[Any, dict[str, Any]]:
     """A trunk with random weights and the options that timm built it with: dilated where it can be."""
     refusal: Exception | None = None
-    for choice in ({"output_stride": output_stride}, *_ANY_SIZE_OPTIONS):
+    stride = {"output_stride": output_stride}
+    for choice in (stride | _ANY_SIZE_OPTIONS[0], stride, *_ANY_SIZE_OPTIONS):
         options = {**choice, "features_only": True}
         try:
             trunk: Any = timm.create_model(model_name, pretrained=False, **options)

@@ -4,10 +4,10 @@ import math
 import numpy as np
 import pytest
 from scipy import ndimage
-from tests.scoring.insight.scored import scored
 
 from pixelwise.labels import IGNORE
 from pixelwise.scoring.insight.boundary import WIDTHS, BoundaryTally, near_boundary
+from tests.scoring.insight.scored import scored
 
 
 def mask_to_boundary(mask, distance):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import brier_score_loss, log_loss
-from tests.scoring.insight.scored import scored
 from torchmetrics.classification import MulticlassCalibrationError
 
 from pixelwise.inference.forward import likeliest
 from pixelwise.scoring.insight.calibration import BINS, CalibrationTally, PixelSample
+from tests.scoring.insight.scored import scored
 
 
 def sample(seed=0, num_classes=5, shape=(60, 70), sharpness=2.0):

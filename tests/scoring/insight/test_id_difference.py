@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, mean_absolute_error
-from tests.scoring.insight.scored import scored
 
 from pixelwise.scoring.insight.id_difference import DifferenceTally, absolute_difference
+from tests.scoring.insight.scored import scored
 
 
 def test_the_difference_by_hand():

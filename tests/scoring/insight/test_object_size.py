@@ -2,10 +2,10 @@ import math
 
 import numpy as np
 import pytest
-from tests.scoring.insight.scored import scored
 
 from pixelwise.data.facts.regions import regions
 from pixelwise.scoring.insight.object_size import LIMITS, ObjectRecall
+from tests.scoring.insight.scored import scored
 
 
 def recall(truth, predicted, num_classes=2):

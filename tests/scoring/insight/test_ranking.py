@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import average_precision_score
-from tests.scoring.insight.scored import scored
 
 from pixelwise.scoring.insight.ranking import PrecisionRecallTally
+from tests.scoring.insight.scored import scored
 
 
 def probabilities(seed, num_classes=4, shape=(40, 50)):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.sagemaker.root import CONTAINER_ROOT, Root
+from pixelwise.values import unknown_name
 
 
 def main(arguments: Sequence[str], *, root: Path = CONTAINER_ROOT) -> int:
@@ -23,7 +24,10 @@ def main(arguments: Sequence[str], *, root: Path = CONTAINER_ROOT) -> int:
     verbs = parser.add_subparsers(metavar="COMMAND")
     add_train(verbs, default=root)
     add_serve(verbs, default=root)
+    known = tuple(verbs.choices)
     _add_work(verbs)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in verbs.choices:
+        parser.error(unknown_name(arguments[0], known, "command"))
     if not arguments and Root(root).config.is_dir():
         arguments = ["train"]
     options, _ignored = parser.parse_known_args(list(arguments))  # platforms add words of their own

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from pixelwise.errors import SettingsError
-from pixelwise.sagemaker.hyperparameters.table import PRIVATE, RULES, nearest, unquoted
+from pixelwise.sagemaker.hyperparameters.table import PRIVATE, RULES, unquoted
+from pixelwise.values import nearest
 
 NAME_ALIASES = {"batch_size": "mini_batch_size", "lr": "learning_rate", "sync_bn": "syncbn"}
 

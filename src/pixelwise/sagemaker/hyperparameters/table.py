@@ -4,15 +4,15 @@ Names, types, ranges and defaults: docs.aws.amazon.com/sagemaker/latest/dg/segme
 with the defaults that the AWS container prints. The sentences of refusals are those of its validator.
 """
 
-import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, assert_never
 
 from pixelwise.errors import SettingsError
 from pixelwise.menus import HEADS, OPTIMIZERS, PRECISIONS, SCHEDULES, Choice
+from pixelwise.values import nearest
 
 Kind = Literal["boolean", "categorical", "epochs", "float", "integer"]
 
@@ -129,12 +129,6 @@ def decoded(name: str, rule: Hyperparameter, text: str) -> Any:
         case "float" | "integer":
             return _number(name, rule, text)
     assert_never(rule.kind)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A question for the known name nearest to `name`, with a space before it; or nothing."""
-    near = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.5)
-    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def _choice(name: str, rule: Hyperparameter, text: str) -> str:
