@@ -19,8 +19,7 @@ from pixelwise.outputs import made_folder
 from pixelwise.report.content import ReportContent
 from pixelwise.scoring.examination import Examination, write_examination
 from pixelwise.scoring.examine import examine
-
-Progress = Callable[[int, int], None]
+from pixelwise.workers import Progress
 
 
 def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
