@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import pixelwise.runtime as machine
 from pixelwise.api.arguments import PathLike, path_of, paths_of
 from pixelwise.api.reporting import Report, read_history, write_report_of
 from pixelwise.bundle import Bundle, load_bundle
@@ -17,6 +16,7 @@ from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import LabelTable
 from pixelwise.outputs import made_folder
 from pixelwise.report.content import ReportContent
+from pixelwise.runtime import started
 from pixelwise.scoring.examination import Examination, write_examination
 from pixelwise.scoring.examine import examine
 from pixelwise.workers import Progress
@@ -56,7 +56,7 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     folder = None if output is None else made_folder(Path(output))
     checked = _checked(bundle, dataset, split, channels)
     pairs = checked.pairs[split]
-    with machine.start(device, precision or bundle.settings.precision) as runtime:
+    with started(device, precision or bundle.settings.precision) as runtime:
         predictor = Predictor(bundle, runtime, tile=tile)
         examination = _examined(predictor, pairs, _counting(progress, len(pairs)))
         if folder is not None:
