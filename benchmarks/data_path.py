@@ -17,7 +17,7 @@ from pixelwise.data.batches import TrainingBatches
 from pixelwise.data.dataset.pairs import find_pairs, open_dataset
 from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import build_segmenter
-from pixelwise.runtime import start
+from pixelwise.runtime import started
 from pixelwise.settings import Settings
 from pixelwise.training.checkpoint import TrainingState
 from pixelwise.training.learner import Learner
@@ -70,7 +70,7 @@ def main():
     segments = segments_of(pairs, labels, settings, steps=arguments.steps)
     if len(segments) < 2:
         parser.error(f"{len(pairs)} images are too few for two segments; lower --steps")
-    with start() as runtime:
+    with started() as runtime:
         print(f"{facts()}; {runtime.describe()}; crop {settings.crop_size}, batch {settings.mini_batch_size}")
         model = build_segmenter(settings, labels.num_classes).train()
         learner = Learner(model, build_criterion(settings, None), settings, runtime)

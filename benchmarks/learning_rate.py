@@ -27,7 +27,7 @@ from pixelwise.data.batches import Batch, EvaluationBatches, TrainingBatches
 from pixelwise.data.dataset.pairs import find_pairs, open_dataset
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.models.segmenter import build_segmenter
-from pixelwise.runtime import start
+from pixelwise.runtime import started
 from pixelwise.sagemaker.artefact.names import our_name
 from pixelwise.sagemaker.hyperparameters.parse import parse, to_settings
 from pixelwise.scoring.validate import validate
@@ -268,7 +268,7 @@ def main():
     job = {"num_classes": labels.num_classes, "crop_size": arguments.crop, "optimizer": "sgd", "momentum": MOMENTUM}
     job |= {"weight_decay": WEIGHT_DECAY, "aux_weight": AUX_WEIGHT, "dropout": False, "keep": []}
 
-    with start("cpu", "float32") as runtime, tempfile.TemporaryDirectory() as folder:
+    with started("cpu", "float32") as runtime, tempfile.TemporaryDirectory() as folder:
         print(f"{facts()}; crop {arguments.crop}, batch {arguments.batch}")
         engine = Engine(arguments.mxnet_python, Path(folder), job)
 

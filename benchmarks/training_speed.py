@@ -21,7 +21,7 @@ from torchvision import models
 
 from pixelwise.data.batches import Batch
 from pixelwise.models.segmenter import build_segmenter
-from pixelwise.runtime import start
+from pixelwise.runtime import started
 from pixelwise.settings import Settings
 from pixelwise.training.checkpoint import TrainingState
 from pixelwise.training.learner import Learner
@@ -190,7 +190,7 @@ def main():
     parser.add_argument("--mxnet-python", type=Path, help="interpreter that has mxnet and gluoncv")
     parser.add_argument("--profile", action="store_true", help="also our time by kind of operator")
     arguments = parser.parse_args()
-    with start("cpu" if arguments.mxnet_python else None) as runtime:
+    with started("cpu" if arguments.mxnet_python else None) as runtime:
         print(f"{facts()}; ours on {runtime.describe()}; crop {arguments.crop}, batch {arguments.batch}")
         for algorithm in arguments.algorithms:
             measure(algorithm, arguments, runtime)

@@ -72,7 +72,7 @@ class Runtime:
 
 
 @contextlib.contextmanager
-def start(
+def started(
     device: str | None = None,
     precision: str | None = None,
     *,
@@ -111,7 +111,7 @@ def start(
 
 
 def alone(device: str | None, precision: str | None) -> Runtime:
-    """The runtime of this process by itself, without seed or group; the arguments are those of `start`."""
+    """The runtime of this process by itself, without seed or group; the arguments are those of `started`."""
     chosen = choose_device(device)
     return Runtime(chosen, choose_precision(precision, chosen))
 

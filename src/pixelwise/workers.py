@@ -10,6 +10,9 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+Progress = Callable[[int, int], None]
+"""Is called with how many pieces of work are done, and how many there are."""
+
 _AHEAD_PER_WORKER = 4
 
 

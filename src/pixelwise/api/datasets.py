@@ -1,7 +1,7 @@
 """The verbs about data: check, fact_sheet, repair, convert. None of them trains or runs a model."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,7 @@ from pixelwise.labels import LabelTable
 from pixelwise.outputs import made_folder
 from pixelwise.report.check.page import write_check
 from pixelwise.settings import Settings
-
-Progress = Callable[[int, int], None]
+from pixelwise.workers import Progress
 
 
 def check(  # the door lists what one may ask for

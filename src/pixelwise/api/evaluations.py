@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import pixelwise.runtime as machine
 from pixelwise.api.arguments import PathLike, path_of, paths_of
 from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.batches import EvaluationBatches
@@ -17,10 +16,10 @@ from pixelwise.labels import LabelTable
 from pixelwise.outputs import made_folder
 from pixelwise.report.run.content import ReportContent
 from pixelwise.report.run.gather import Report, read_history, write_report_of
+from pixelwise.runtime import started
 from pixelwise.scoring.evaluate import evaluate as evaluate_pairs
 from pixelwise.scoring.evaluation import Evaluation, write_evaluation
-
-Progress = Callable[[int, int], None]
+from pixelwise.workers import Progress
 
 
 def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
@@ -57,7 +56,7 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     folder = None if output is None else made_folder(Path(output))
     checked = _checked(bundle, dataset, split, channels)
     pairs = checked.pairs[split]
-    with machine.start(device, precision or bundle.settings.precision) as runtime:
+    with started(device, precision or bundle.settings.precision) as runtime:
         predictor = Predictor(bundle, runtime, tile=tile)
         evaluation = _evaluated(predictor, pairs, _counting(progress, len(pairs)))
         if folder is not None:

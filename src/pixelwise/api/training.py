@@ -20,7 +20,7 @@ from pixelwise.settings import Settings
 from pixelwise.training.clock import EXAMINED
 from pixelwise.training.folder import prepare_folder, read_run_settings
 from pixelwise.training.initial import network_of
-from pixelwise.training.run import TrainingResult, train_run
+from pixelwise.training.run import TrainingRequest, TrainingResult, train_run
 
 
 def train(  # noqa: PLR0913  # the door lists what one may ask for
@@ -65,19 +65,17 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     )
     report.require_sound()
     told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
-    return train_checked(report, chosen, folder, resume=resume, **told)
+    return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told))
 
 
-def train_checked(
-    report: CheckReport, settings: Settings, folder: Path, *, device: str | None = None, **options: Any
-) -> TrainingResult:
+def train_checked(request: TrainingRequest) -> TrainingResult:
     """`train_run` to its end: the best model has its temperature, and the run its report.
 
-    Every process of a group must call this; the first of them writes. `options` are those of `train_run`.
+    Every process of a group must call this; the first of them writes.
     """
-    result = train_run(report, settings, folder, device=device, **options)
+    result = train_run(request)
     if rank_here() == 0:
-        _finish(result, report, device)
+        _finish(result, request.report, request.device)
     return result
 
 

@@ -41,6 +41,33 @@ class TrainingState:
     rows: list[dict[str, Any]] = field(default_factory=list)
     """The lines of metrics.jsonl."""
 
+    def count_step(self, loss: float, *, seconds: float) -> None:
+        """Count a step of the current epoch."""
+        self.step += 1
+        self.updates += 1
+        self.loss_sum += loss
+        self.step_seconds += seconds
+
+    def close_epoch(self, row: dict[str, Any]) -> None:
+        """Add the line of an epoch whose last step is done."""
+        self.rows.append(row)
+        self.epoch, self.step = self.epoch + 1, 0
+        # Sums of one epoch: its losses, pixels and seconds are in its line, and the next one's begin at nothing.
+        self.loss_sum, self.step_seconds, self.counts = 0.0, 0.0, None
+
+    def is_validated(self) -> bool:
+        """Whether the last epoch was validated and none was begun since."""
+        # By the speed, for the scores are null too where no pixel has a label.
+        return self.step == 0 and bool(self.rows) and self.rows[-1]["validation_images_per_second"] is not None
+
+    def is_stalled(self, settings: Settings) -> bool:
+        """Whether early stopping ends the run here."""
+        return (
+            settings.early_stopping
+            and self.epoch >= settings.early_stopping_min_epochs
+            and self.epochs_without_gain > settings.early_stopping_patience
+        )
+
     def note_score(self, miou: float | None, settings: Settings) -> bool:
         """Count a validation; return whether it is the best so far."""
         score = 0.0 if miou is None else miou

@@ -20,7 +20,7 @@ class Clock:
         self._budget = settings.budget
         self._total = settings.epochs * steps_per_epoch
         self._started = time.monotonic() - seconds_before
-        self._validation_images = validation_images
+        self.validation_images = validation_images
         # Until a validation was timed, keep a tenth of the budget for the last one and for writing.
         self._reserve = 0.1 * (settings.budget or 0.0)
         self._validated_at, self._validation_seconds = 0.0, 0.0
@@ -57,7 +57,11 @@ class Clock:
         self._validated_at = self.seconds()
         self.expect_validation(seconds)
 
+    def validation_rate(self) -> float:
+        """Images a second of the last validation, of all processes."""
+        return self.validation_images / max(self._validation_seconds, 1e-9)
+
     def _closer_look(self, validation_seconds: float) -> float:
         """What the report will take: another pass over at most EXAMINED images, and counting in each."""
-        images = min(self._validation_images, EXAMINED)
-        return images * (validation_seconds / max(self._validation_images, 1) + _SECONDS_PER_EXAMINED_IMAGE)
+        images = min(self.validation_images, EXAMINED)
+        return images * (validation_seconds / max(self.validation_images, 1) + _SECONDS_PER_EXAMINED_IMAGE)

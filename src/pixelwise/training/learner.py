@@ -32,6 +32,11 @@ class Learner:
         """The model that is validated and kept: the averaged one if there is one."""
         return self.average.model if self.average is not None else self.model
 
+    @property
+    def learning_rate(self) -> float:
+        """The highest of the parameters' learning rates."""
+        return float(max(group["lr"] for group in self.optimizer.param_groups))
+
     def parts(self) -> dict[str, Any]:
         """State dicts for a checkpoint."""
         parts = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}

@@ -1,21 +1,19 @@
 """fit(): how a segmentation model is trained, from the first batch to the best weights."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
 
 import torch
 
-from pixelwise.data.batches import TrainingBatches
+from pixelwise.bundle import Bundle, provenance, save_bundle
+from pixelwise.data.batches import EvaluationBatches, TrainingBatches
 from pixelwise.errors import Interrupted
 from pixelwise.labels import LabelTable
-from pixelwise.models.segmenter import Segmenter
-from pixelwise.runtime import Runtime
 from pixelwise.scoring.confusion import ConfusionMatrix
 from pixelwise.scoring.metrics import Scores
-from pixelwise.scoring.validate import Validation
-from pixelwise.settings import Settings
+from pixelwise.scoring.validate import Validation, validate
 from pixelwise.training.checkpoint import Checkpoints, TrainingState
 from pixelwise.training.clock import Clock
 from pixelwise.training.interrupt import StopRequest
@@ -24,9 +22,6 @@ from pixelwise.training.optimizer import learning_rate_factor, set_learning_rate
 from pixelwise.training.progress import Observer
 from pixelwise.training.step import step_within_memory
 from pixelwise.values import strict_json
-
-Validate = Callable[[Segmenter], Validation]
-KeepBest = Callable[[Segmenter, Validation, TrainingState], None]
 
 SECONDS_BETWEEN_CHECKPOINTS = 300
 
@@ -46,210 +41,191 @@ ROW = (
 )
 """The names in a line of metrics.jsonl."""
 
-_VALIDATED = ("loss", "miou", "miou_absent_as_zero", "pixel_accuracy", "images_per_second")
 
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What `fit` needs beside the learner and the batches."""
-
-    validate: Validate
-    keep_best: KeepBest
-    checkpoints: Checkpoints
-    observer: Observer
-    stop: StopRequest
-    validation_images: int
-
-
-def fit(
-    learner: Learner, batches: TrainingBatches, around: Surroundings, *, state: TrainingState, clock: Clock
-) -> TrainingState:
-    """Train until the epochs or the budget are used up, or validation no longer gains.
-
-    Args:
-        learner: the model and its optimizer; changed in place.
-        batches: the training images, in an order that only (seed, epoch, position) decide.
-        around: validation, files and messages.
-        state: where to begin; a fresh one, or one from a checkpoint.
-        clock: how much is done.
-
-    Returns:
-        The state after the last epoch.
+def fit(run: "Run") -> None:
+    """Train until the epochs or the budget are used up, or validation no longer gains; `run` is changed in place.
 
     Raises:
         Interrupted: a stop was asked for; the checkpoint is written.
         TrainingError: the loss is not finite, or one image at a time exceeds the memory.
     """
-    settings, runtime = learner.settings, learner.runtime
-    saved = time.monotonic()
-    if _was_over(settings, state, runtime.from_main(clock.done(state))[0]):
-        return state
-    while True:
-        learner.model.train()
-        mark = time.monotonic()
-        for batch in batches.of_epoch(state.epoch, first_step=state.step):
-            done, stop = runtime.from_main(clock.done(state), float(around.stop.is_made))
+    learner, state = run.learner, run.state
+    while not run.is_over():
+        run.begin_epoch()
+        # A resumed epoch goes on at its next step: batches depend on (seed, epoch, position) alone.
+        for batch in run.batches.of_epoch(state.epoch, first_step=state.step):
+            # Clocks and signals differ between processes: all follow the first, or one would wait for ever.
+            done, stop = run.from_main(run.clock.done(state), run.stop.is_made)
             if stop:
-                _save_and_stop(learner, around, state, clock)
+                run.save_and_stop()
+            # A budget may end within an epoch.
             if done >= 1:
                 break
-            set_learning_rate(learner.optimizer, learning_rate_factor(settings, done, state.epoch))
-            loss = step_within_memory(learner, batch, state, around.observer)
-            mark = _count_step(state, loss, mark)
-            saved = _save_now_and_then(learner, around, state, clock, saved)
-            _show(around.observer, state, clock, batches, learner)
-        trained = _training_row(learner, state)
-        around.observer.on_trained(trained)
-        done, is_due = runtime.from_main(clock.done(state), float(clock.is_validation_due(clock.done(state))))
-        validated = _validated(learner, around, state, clock) if is_due else None
-        _finish_epoch(learner, around, state, clock, trained, validated)
-        if is_due and (_is_stalled(settings, state, around.observer) or runtime.from_main(clock.done(state))[0] >= 1):
-            return state
+            # From the share done, not from a count of steps: under a budget nobody knows how many there will be.
+            set_learning_rate(learner.optimizer, learning_rate_factor(learner.settings, done, state.epoch))
+            run.count_step(step_within_memory(learner, batch, state, run.observer))
+        trained = run.trained()
+        run.close_epoch(trained, run.validated() if run.is_validation_due() else None)
 
 
-def _count_step(state: TrainingState, loss: float, mark: float) -> float:
-    now = time.monotonic()
-    state.step += 1
-    state.updates += 1
-    state.loss_sum += loss
-    state.step_seconds += now - mark
-    return now
+@dataclass(kw_only=True)
+class Run:
+    """A training under way: who learns from what, how far it is, where it is kept and who is told."""
 
+    learner: Learner
+    batches: TrainingBatches
+    validation: EvaluationBatches
+    state: TrainingState
+    clock: Clock
+    stop: StopRequest
+    observer: Observer
+    checkpoints: Checkpoints
+    bundle: Path
+    """The folder of the best model."""
+    _step_ended: float = field(init=False, default=0.0)
+    _saved: float = field(init=False, default_factory=time.monotonic)
 
-def _save_now_and_then(
-    learner: Learner, around: Surroundings, state: TrainingState, clock: Clock, saved: float
-) -> float:
-    """Write a checkpoint also within long epochs; return when the last one was written."""
-    if time.monotonic() - saved < SECONDS_BETWEEN_CHECKPOINTS:
-        return saved
-    state.seconds = clock.seconds()
-    if learner.runtime.is_main:
-        around.checkpoints.save(state, learner.parts())
-    return time.monotonic()
+    def from_main(self, *values: float) -> list[float]:
+        """`values` as process 0 has them; every process must ask as often as it does."""
+        return self.learner.runtime.from_main(*values)
 
+    def is_over(self) -> bool:
+        """Whether nothing is left to learn; also noticed when a run resumes that was killed after its last epoch."""
+        # Asked first and always, for the other processes ask too.
+        done = self.from_main(self.clock.done(self.state))[0]
+        return self.state.is_validated() and (done >= 1 or self.state.is_stalled(self.learner.settings))
 
-def _show(observer: Observer, state: TrainingState, clock: Clock, batches: TrainingBatches, learner: Learner) -> None:
-    rate = state.step * learner.settings.mini_batch_size / max(state.step_seconds, 1e-9)
-    observer.on_step(
-        epoch=state.epoch + 1,
-        step=state.step,
-        steps=batches.steps_per_epoch,
-        loss=state.loss_sum / state.step,
-        rate=rate,
-        left=clock.left(state),
-        learning_rate=_highest_rate(learner),
-    )
+    def begin_epoch(self) -> None:
+        """Take the mode of training, which a validation may have changed, and the time."""
+        self.learner.model.train()
+        self._step_ended = time.monotonic()
 
+    def count_step(self, loss: float) -> None:
+        """Count and tell a step; within a long epoch write a checkpoint now and then."""
+        state, now = self.state, time.monotonic()
+        # From the end of the step before, so that waiting for data counts.
+        state.count_step(loss, seconds=now - self._step_ended)
+        self._step_ended = now
+        if now - self._saved >= SECONDS_BETWEEN_CHECKPOINTS:
+            self._save()
+        self.observer.on_step(
+            epoch=state.epoch + 1,
+            step=state.step,
+            steps=self.batches.steps_per_epoch,
+            loss=state.loss_sum / state.step,
+            rate=self._rate(),
+            left=self.clock.left(state),
+            learning_rate=self.learner.learning_rate,
+        )
 
-class _Validated(NamedTuple):
-    """A validation and how long it took."""
+    def trained(self) -> dict[str, Any]:
+        """What an epoch's steps measured, for its line of metrics.jsonl; null where nothing was."""
+        state, runtime = self.state, self.learner.runtime
+        # The sums are of one process each, and every process waits here for the others'.
+        loss = runtime.sum(torch.tensor(state.loss_sum, device=runtime.device)) / runtime.world_size
+        train = None if state.counts is None else self._training_scores(state.counts)
+        measured = {
+            "epoch": state.epoch + 1,
+            "learning_rate": self.learner.learning_rate,
+            "train_loss": float(loss) / state.step if state.step else None,
+            "train_miou": train.mean_iou if train else None,
+            "train_pixel_accuracy": train.pixel_accuracy if train else None,
+            "train_images_per_second": self._rate(),
+        }
+        row = strict_json(measured)
+        self.observer.on_trained(row)
+        return row
 
-    evaluation: Validation
-    seconds: float
+    def is_validation_due(self) -> bool:
+        """Whether this epoch ends with a validation, as process 0 sees it."""
+        return bool(self.from_main(self.clock.is_validation_due(self.clock.done(self.state)))[0])
 
+    def validated(self) -> Validation:
+        """Validate the model that is kept, in all processes together."""
+        started = time.monotonic()
+        evaluation = validate(
+            self.learner.scored,
+            self.validation,
+            labels=self.batches.labels,
+            runtime=self.learner.runtime,
+            criterion=self.learner.criterion,
+            on_images=self._note_validated,
+        )
+        self.clock.validated(time.monotonic() - started)
+        return evaluation
 
-def _validated(learner: Learner, around: Surroundings, state: TrainingState, clock: Clock) -> _Validated:
-    started = time.monotonic()
-    try:
-        evaluation = around.validate(learner.scored)
-    except Interrupted:
-        _save_and_stop(learner, around, state, clock)
-    seconds = time.monotonic() - started
-    clock.validated(seconds)
-    return _Validated(evaluation, seconds)
+    def close_epoch(self, trained: dict[str, Any], evaluation: Validation | None) -> None:
+        """Close the books of an epoch: its row, the best model, the checkpoint."""
+        state, settings = self.state, self.learner.settings
+        validated = {} if evaluation is None else self._validation_row(evaluation)
+        row = {**dict.fromkeys(ROW), **trained, **validated, "seconds": self.clock.seconds()}
+        # Before the checkpoint is written: it must say that this epoch is over, or resuming would repeat it.
+        state.close_epoch(row)
+        # In every process, for all must know when to stop; the bundle first, as the checkpoint will count on it.
+        if evaluation is not None and state.note_score(row["validation_miou"], settings):
+            self._keep_best(evaluation)
+        self.observer.on_epoch(row, state.rows)
+        self._save(is_best=state.best_epoch == state.epoch)
+        if evaluation is not None and state.is_stalled(settings):
+            self.observer.say(f"Stopped early: no gain in {state.epochs_without_gain} epochs.")
 
+    def save_and_stop(self) -> NoReturn:
+        """Write a checkpoint and raise Interrupted."""
+        self._save()
+        raise Interrupted(
+            f"Stopped in epoch {self.state.epoch + 1} after {self.state.updates} updates; "
+            "--resume continues from there."
+        )
 
-def _finish_epoch(  # the books of an epoch have these parts
-    learner: Learner,
-    around: Surroundings,
-    state: TrainingState,
-    clock: Clock,
-    trained: dict[str, Any],
-    validated: _Validated | None,
-) -> None:
-    """Close the books of an epoch: its row, the best model, the checkpoint."""
-    state.seconds = clock.seconds()
-    measured = {**trained, **_validation_row(around, validated), "seconds": state.seconds}
-    row = {name: measured[name] for name in ROW}
-    state.rows.append(row)
-    state.epoch, state.step = state.epoch + 1, 0
-    state.loss_sum, state.step_seconds, state.counts = 0.0, 0.0, None
-    is_best = validated is not None and state.note_score(row["validation_miou"], learner.settings)
-    if not learner.runtime.is_main:
-        return
-    if is_best and validated is not None:
-        around.keep_best(learner.scored, validated.evaluation, state)
-    around.observer.on_epoch(row, state.rows)
-    around.checkpoints.save(state, learner.parts(), is_best=is_best)
+    def _save(self, *, is_best: bool = False) -> None:
+        # The time spent travels with the state: a resumed run has only the rest of its budget.
+        self.state.seconds = self.clock.seconds()
+        # All processes hold the same weights, and two writers would spoil one file.
+        if self.learner.runtime.is_main:
+            self.checkpoints.save(self.state, self.learner.parts(), is_best=is_best)
+        self._saved = time.monotonic()
 
+    def _rate(self) -> float:
+        """Training images a second in this epoch, of all processes."""
+        return self.learner.settings.mini_batch_size * self.state.step / max(self.state.step_seconds, 1e-9)
 
-def _training_row(learner: Learner, state: TrainingState) -> dict[str, Any]:
-    """What an epoch's steps measured, for its line of metrics.jsonl; null where nothing was."""
-    runtime, settings = learner.runtime, learner.settings
-    train = _training_scores(runtime, state)
-    loss = runtime.sum(torch.tensor(state.loss_sum, device=runtime.device)) / runtime.world_size
-    measured = {
-        "epoch": state.epoch + 1,
-        "learning_rate": _highest_rate(learner),
-        "train_loss": float(loss) / state.step if state.step else None,
-        "train_miou": train.mean_iou if train else None,
-        "train_pixel_accuracy": train.pixel_accuracy if train else None,
-        "train_images_per_second": settings.mini_batch_size * state.step / max(state.step_seconds, 1e-9),
-    }
-    return strict_json(measured)
+    def _note_validated(self, images: int) -> None:
+        self.observer.on_validation(images * self.learner.runtime.world_size)  # the others are about as far
+        # Not agreed upon: the processes' shares differ in length, so they cannot ask each other here.
+        if self.stop.is_made:
+            self.save_and_stop()
 
+    def _training_scores(self, counts: torch.Tensor) -> Scores:
+        runtime = self.learner.runtime
+        summed = runtime.sum(counts.to(runtime.device)).cpu().numpy()
+        return Scores(ConfusionMatrix(len(summed), summed), LabelTable.numbered(len(summed)))
 
-def _validation_row(around: Surroundings, validated: _Validated | None) -> dict[str, Any]:
-    """What its validation measured; null where there was none."""
-    if validated is None:
-        return dict.fromkeys(f"validation_{name}" for name in _VALIDATED)
-    scores = validated.evaluation.scores
-    found = (
-        validated.evaluation.loss,
-        scores.mean_iou,
-        scores.mean_iou_absent_as_zero,
-        scores.pixel_accuracy,
-        around.validation_images / max(validated.seconds, 1e-9),
-    )
-    return strict_json({f"validation_{name}": value for name, value in zip(_VALIDATED, found, strict=True)})
+    def _validation_row(self, evaluation: Validation) -> dict[str, Any]:
+        """What a validation measured, for its epoch's line of metrics.jsonl."""
+        scores = evaluation.scores
+        measured = {
+            "validation_loss": evaluation.loss,
+            "validation_miou": scores.mean_iou,
+            "validation_miou_absent_as_zero": scores.mean_iou_absent_as_zero,
+            "validation_pixel_accuracy": scores.pixel_accuracy,
+            "validation_images_per_second": self.clock.validation_rate(),
+        }
+        return strict_json(measured)
 
-
-def _training_scores(runtime: Runtime, state: TrainingState) -> Scores | None:
-    if state.counts is None:
-        return None
-    counts = runtime.sum(state.counts.to(runtime.device)).cpu().numpy()
-    return Scores(ConfusionMatrix(len(counts), counts), LabelTable.numbered(len(counts)))
-
-
-def _highest_rate(learner: Learner) -> float:
-    return float(max(group["lr"] for group in learner.optimizer.param_groups))
-
-
-def _was_over(settings: Settings, state: TrainingState, done: float) -> bool:
-    """Whether the run was killed between its last epoch and its end: then nothing is left to learn."""
-    return bool(state.rows) and state.step == 0 and (done >= 1 or _is_without_gain(settings, state))
-
-
-def _is_stalled(settings: Settings, state: TrainingState, observer: Observer) -> bool:
-    """Whether early stopping ends the run here."""
-    is_stalled = _is_without_gain(settings, state)
-    if is_stalled:
-        observer.say(f"Stopped early: no gain in {state.epochs_without_gain} epochs.")
-    return is_stalled
-
-
-def _is_without_gain(settings: Settings, state: TrainingState) -> bool:
-    return (
-        settings.early_stopping
-        and state.epoch >= settings.early_stopping_min_epochs
-        and state.epochs_without_gain > settings.early_stopping_patience
-    )
-
-
-def _save_and_stop(learner: Learner, around: Surroundings, state: TrainingState, clock: Clock) -> NoReturn:
-    state.seconds = clock.seconds()
-    if learner.runtime.is_main:
-        around.checkpoints.save(state, learner.parts())
-    raise Interrupted(
-        f"Stopped in epoch {state.epoch + 1} after {state.updates} updates; --resume continues from there."
-    )
+    def _keep_best(self, evaluation: Validation) -> None:
+        settings, runtime = self.learner.settings, self.learner.runtime
+        if not runtime.is_main:
+            return
+        facts = {
+            "training_images": len(self.batches.pairs),
+            "validation_images": self.clock.validation_images,
+            "epoch": self.state.epoch,
+            "machine": runtime.describe(),
+        }
+        made = provenance(date=time.strftime("%Y-%m-%d", time.gmtime()), data=facts)
+        scores = {"split": "validation", **evaluation.scores.to_json()}
+        weights, model = settings.backbone_weights, self.learner.scored
+        # A bundle is for other people: it names the file of weights, not where it lay.
+        settings = settings.changed(backbone_weights=Path(weights).name if weights else None)
+        save_bundle(self.bundle, Bundle(settings, self.batches.labels, scores, made, model.state_dict()))
+        self.observer.on_best(self.bundle)

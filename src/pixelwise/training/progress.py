@@ -37,16 +37,47 @@ class Observer:
         """Something worth a line."""
 
 
+class Audience(Observer):
+    """Several observers that are told as one, in their order."""
+
+    def __init__(self, *listeners: Observer) -> None:
+        self._listeners = listeners
+
+    def on_step(self, **step: Any) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.on_step(**step)
+
+    def on_trained(self, row: Mapping[str, Any]) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.on_trained(row)
+
+    def on_validation(self, images: int) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.on_validation(images)
+
+    def on_best(self, bundle: Path) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.on_best(bundle)
+
+    def on_epoch(self, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.on_epoch(row, rows)
+
+    def say(self, text: str) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.say(text)
+
+
 class RunLog(Observer):
-    """Writes a run folder's log.txt, metrics.jsonl and TensorBoard events and shows progress on stderr.
+    """Writes a run folder's log.txt, metrics.jsonl and TensorBoard events and shows progress on stderr."""
 
-    What it is told it tells `listener` too.
-    """
-
-    def __init__(
-        self, folder: Path, settings: Settings, *, is_quiet: bool = False, listener: Observer | None = None
-    ) -> None:
-        self._listener = listener or Observer()
+    def __init__(self, folder: Path, settings: Settings, *, is_quiet: bool = False) -> None:
         self._folder = folder
         self._epochs = "" if settings.budget is not None else f"/{settings.epochs}"
         self._console = Console(stderr=True, quiet=is_quiet, highlight=False, soft_wrap=True)
@@ -69,10 +100,6 @@ class RunLog(Observer):
 
     def say(self, text: str) -> None:
         """Show a line and keep it in log.txt."""
-        self._print(text)
-        self._listener.say(text)
-
-    def _print(self, text: str) -> None:
         self._console.print(text, markup=False)
         self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
         self._log.flush()
@@ -81,9 +108,6 @@ class RunLog(Observer):
         self, *, epoch: int, step: int, steps: int, loss: float, rate: float, left: float, learning_rate: float
     ) -> None:
         """Move the bar, or in a log print a line every half minute."""
-        self._listener.on_step(
-            epoch=epoch, step=step, steps=steps, loss=loss, rate=rate, left=left, learning_rate=learning_rate
-        )
         text = f"loss {loss:.4f}  {rate:.1f} images/s  {_clock(left)} left"
         if self._bar is not None:
             if self._task is None:
@@ -92,24 +116,11 @@ class RunLog(Observer):
             self._bar.update(self._task, completed=step, total=steps, description=name, text=text)
         elif time.monotonic() - self._said > 30:
             self._said = time.monotonic()
-            self._print(f"epoch {epoch}{self._epochs}  step {step}/{steps}  {text}")
-
-    def on_trained(self, row: Mapping[str, Any]) -> None:
-        """Pass it on."""
-        self._listener.on_trained(row)
-
-    def on_validation(self, images: int) -> None:
-        """Pass it on."""
-        self._listener.on_validation(images)
-
-    def on_best(self, bundle: Path) -> None:
-        """Pass it on."""
-        self._listener.on_best(bundle)
+            self.say(f"epoch {epoch}{self._epochs}  step {step}/{steps}  {text}")
 
     def on_epoch(self, row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
         """Say the epoch's line and rewrite metrics.jsonl, which thus never holds half a line."""
-        self._listener.on_epoch(row, rows)
-        self._print(f"epoch {row['epoch']}{self._epochs}  {epoch_text(row)}")
+        self.say(f"epoch {row['epoch']}{self._epochs}  {epoch_text(row)}")
         write_text(self._folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in rows))
         for name, value in row.items():
             if name != "epoch" and value is not None:

@@ -5,25 +5,22 @@ import itertools
 import json
 import math
 import time
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 
 import torch
 
-import pixelwise.runtime as machine
-from pixelwise.bundle import Bundle, provenance, save_bundle
+from pixelwise.bundle import FACTS_FILE, Bundle
 from pixelwise.data.batches import EvaluationBatches, TrainingBatches
 from pixelwise.data.check.dataset import CheckReport
 from pixelwise.data.facts.advice import class_weights
-from pixelwise.errors import Interrupted, SettingsError
+from pixelwise.errors import SettingsError
 from pixelwise.inference.forward import class_logits, likeliest
-from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import Segmenter, build_segmenter
-from pixelwise.runtime import Runtime
+from pixelwise.runtime import Runtime, started
 from pixelwise.scoring.confusion import ConfusionMatrix
 from pixelwise.scoring.metrics import Scores
-from pixelwise.scoring.validate import Criterion, Validation, validate
 from pixelwise.settings import Settings
 from pixelwise.training.batchnorm import refuse_single_samples
 from pixelwise.training.checkpoint import Checkpoints, TrainingState
@@ -32,9 +29,34 @@ from pixelwise.training.folder import create_folder, fingerprint
 from pixelwise.training.initial import start_from
 from pixelwise.training.interrupt import StopRequest, listen
 from pixelwise.training.learner import Learner
-from pixelwise.training.loop import Surroundings, fit
+from pixelwise.training.loop import Run, fit
 from pixelwise.training.losses import build_criterion
-from pixelwise.training.progress import Observer, RunLog
+from pixelwise.training.progress import Audience, Observer, RunLog
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What a run is given: a dataset that was checked and found sound, settings, and the folder to write to."""
+
+    report: CheckReport
+    """Of the dataset, with its pairs and labels."""
+    settings: Settings
+    """With `num_classes` None or equal to the report's."""
+    folder: Path
+    """See `folder.prepare_folder`."""
+    _: KW_ONLY
+    resume: bool = False
+    """Go on from the last checkpoint, if there is one."""
+    device: str | None = None
+    """See `runtime.started`."""
+    is_quiet: bool = False
+    """Say nothing on the terminal."""
+    started: float = field(default_factory=time.monotonic)
+    """`time.monotonic()` when the job began, for the budget."""
+    initial: Bundle | None = None
+    """A trained model of the same network to start from; see `training.initial`."""
+    listeners: Sequence[Observer] = ()
+    """Are told what the run tells, in process 0."""
 
 
 @dataclass(frozen=True)
@@ -49,199 +71,154 @@ class TrainingResult:
     seconds: float
 
 
-def train_run(  # noqa: PLR0913  # what a run may be given
-    report: CheckReport,
-    settings: Settings,
-    folder: Path,
-    *,
-    resume: bool = False,
-    device: str | None = None,
-    is_quiet: bool = False,
-    started: float | None = None,
-    initial: Bundle | None = None,
-    listener: Observer | None = None,
-) -> TrainingResult:
-    """Train on a dataset that was checked and found sound; write everything below `folder`.
-
-    Args:
-        report: of the dataset, with its pairs and labels.
-        settings: with `num_classes` None or equal to the report's.
-        folder: see `folder.prepare_folder`.
-        resume: go on from the last checkpoint.
-        device: see `runtime.start`.
-        is_quiet: say nothing on the terminal.
-        started: `time.monotonic()` when the job began, for the budget.
-        initial: a trained model of the same network to start from; see `training.initial`.
-        listener: is told what the run tells, in process 0.
+def train_run(request: TrainingRequest) -> TrainingResult:
+    """Train as `request` says; write everything below its folder.
 
     Raises:
         PixelwiseError: its children say what went wrong; what was written before stays usable.
     """
-    settings = settings.changed(num_classes=report.labels.num_classes)
+    settings = request.settings.changed(num_classes=request.report.labels.num_classes)
+    request = replace(request, settings=settings)
     seed, deterministic = settings.seed, settings.deterministic
     with (
-        machine.start(device, settings.precision, seed=seed, deterministic=deterministic) as runtime,
+        started(request.device, settings.precision, seed=seed, deterministic=deterministic) as runtime,
         listen() as stop,
     ):
-        create_folder(folder, settings, runtime)
-        with _log(folder, settings, runtime, is_quiet=is_quiet, listener=listener) as log:
-            return _Run(report, settings, folder, runtime, stop, log).train(
-                resume=resume, started=time.monotonic() if started is None else started, initial=initial
-            )
+        create_folder(request.folder, settings, runtime)
+        with _observer(request, runtime) as observer:
+            run = _begun(request, runtime, observer=observer, stop=stop)
+            fit(run)
+            return _result(run, request.folder)
 
 
-class _Run:
-    """The parts of a run, put together."""
-
-    def __init__(
-        self,
-        report: CheckReport,
-        settings: Settings,
-        folder: Path,
-        runtime: Runtime,
-        stop: StopRequest,
-        log: Observer,
-    ) -> None:
-        self.settings, self.folder, self.runtime, self.stop, self.log = settings, folder, runtime, stop, log
-        self.report, self.labels = report, report.labels
-        pairs = report.pairs["train"]
-        share = {"rank": runtime.rank, "world_size": runtime.world_size}
-        self.batches = TrainingBatches(pairs, self.labels, settings, **share)
-        self.validation = EvaluationBatches(
-            report.pairs["validation"],
-            self.labels,
-            crop_size=settings.validation_crop_size,
-            num_workers=settings.num_workers,
-            **share,
-        )
-        self.checkpoints = Checkpoints(folder / "checkpoints", settings, fingerprint(pairs))
-        self.bundle = folder / "model"
-        self.best: Scores | None = None
-
-    def train(self, *, resume: bool, started: float, initial: Bundle | None) -> TrainingResult:
-        resumes = resume and self.checkpoints.last.is_file()
-        needs_weights = not resumes and initial is None
-        model = build_segmenter(self.settings, self.labels.num_classes, load_weights=needs_weights)
-        if initial is not None and not resumes:
-            self.log.say(start_from(model, initial, self.settings))
-        weights = self._class_weights()
-        self.criterion: Criterion = build_criterion(self.settings, weights)
-        learner = Learner(model, self.criterion, self.settings, self.runtime)
-        state = TrainingState(pieces=self.settings.gradient_accumulation)
-        if resumes:
-            state, parts = self.checkpoints.load(self.runtime.device)
-            learner.restore(parts)
-        self._refuse_single_samples(model, state)
-        self._introduce(model, state)
-        seconds_before = time.monotonic() - started + state.seconds
-        images = len(self.report.pairs["validation"])
-        clock = Clock(self.settings, self.batches.steps_per_epoch, seconds_before, validation_images=images)
-        if self.settings.budget is not None:
-            clock.expect_validation(self._seconds_of_validation(learner.scored))
-        around = Surroundings(self._validate, self._keep_best, self.checkpoints, self.log, self.stop, images)
-        state = fit(learner, self.batches, around, state=state, clock=clock)
-        return self._result(state)
-
-    def _class_weights(self) -> torch.Tensor | None:
-        facts = self.report.splits["train"]
-        weights = class_weights(self.settings.class_weights, facts.balance.pixels, facts.balance.pixels_where_present)
-        if weights is not None and len(weights) != self.labels.num_classes:
-            raise SettingsError(
-                f"class_weights has {len(weights)} numbers but the dataset has {self.labels.num_classes} "
-                "classes. Give one per class."
-            )
-        return None if weights is None else torch.tensor(weights, dtype=torch.float32, device=self.runtime.device)
-
-    def _refuse_single_samples(self, model: Segmenter, state: TrainingState) -> None:
-        processes = 1 if self.settings.sync_bn else self.runtime.world_size
-        refuse_single_samples(model, math.ceil(self.settings.mini_batch_size / processes / state.pieces))
-
-    def _introduce(self, model: Segmenter, state: TrainingState) -> None:
-        parameters = sum(parameter.numel() for parameter in model.parameters())
-        s = self.settings
-        self.log.say(
-            f"{s.algorithm} on {s.backbone}, {parameters / 1e6:.1f} M parameters, "
-            f"{self.labels.num_classes} classes, {self.runtime.describe()}"
-        )
-        if model.backbone.note:
-            self.log.say(str(model.backbone.note))
-        self.log.say(
-            f"{len(self.batches.pairs)} training and {len(self.report.pairs['validation'])} validation images, "
-            f"{self.batches.steps_per_epoch} steps of {s.mini_batch_size} an epoch"
-        )
-        if state.updates:
-            self.log.say(f"Resuming in epoch {state.epoch + 1} after {state.updates} updates")
-
-    def _validate(self, model: Segmenter) -> Validation:
-        def tell(images: int) -> None:
-            self.log.on_validation(images * self.runtime.world_size)  # the others are about as far
-            if self.stop.is_made:
-                raise Interrupted("Stopped while validating.")
-
-        return validate(
-            model,
-            self.validation,
-            labels=self.labels,
-            runtime=self.runtime,
-            criterion=self.criterion,
-            on_images=tell,
-        )
-
-    def _seconds_of_validation(self, model: Segmenter) -> float:
-        """What validating will take, by the second of two batches; the first warms the machine up."""
-        started = images = 0.0
-        for _, batch in itertools.islice(self.validation, 2):
-            started, images = time.monotonic(), len(batch.images)
-            model.eval()
-            likeliest(class_logits(model, batch.images, runtime=self.runtime)).cpu()
-        return (time.monotonic() - started) * len(self.validation) / max(images, 1)
-
-    def _keep_best(self, model: Segmenter, evaluation: Validation, state: TrainingState) -> None:
-        self.best = evaluation.scores
-        facts = {
-            "training_images": len(self.batches.pairs),
-            "validation_images": len(self.report.pairs["validation"]),
-            "epoch": state.epoch,
-            "machine": self.runtime.describe(),
-        }
-        made = provenance(date=time.strftime("%Y-%m-%d", time.gmtime()), data=facts)
-        scores = {"split": "validation", **evaluation.scores.to_json()}
-        weights = self.settings.backbone_weights
-        # A bundle is for other people: it names the file of weights, not where it lay.
-        settings = self.settings.changed(backbone_weights=Path(weights).name if weights else None)
-        save_bundle(self.bundle, Bundle(settings, self.labels, scores, made, model.state_dict()))
-        self.log.on_best(self.bundle)
-
-    def _result(self, state: TrainingState) -> TrainingResult:
-        scores = self._best_scores()
-        minutes = state.seconds / 60
-        self.log.say(
-            f"Best validation mIoU {state.best_miou:.4f} in epoch {state.best_epoch} of {state.epoch}, "
-            f"after {minutes:.1f} minutes."
-        )
-        return TrainingResult(self.folder, self.bundle, scores, state.best_epoch, state.epoch, state.seconds)
-
-    def _best_scores(self) -> Scores:
-        """Those of the bundle, in every process, though only the first one may see the folder."""
-        classes = self.labels.num_classes
-        counts = torch.zeros((classes, classes), dtype=torch.int64)
-        if self.runtime.is_main:
-            scores = self.best or _stored_scores(self.bundle, self.labels)
-            counts += torch.from_numpy(scores.confusion.counts)
-        shared = self.runtime.sum(counts.to(self.runtime.device)).cpu().numpy()
-        return Scores(ConfusionMatrix(classes, shared), self.labels)
-
-
-def _log(
-    folder: Path, settings: Settings, runtime: Runtime, *, is_quiet: bool, listener: Observer | None
-) -> AbstractContextManager[Observer]:
+@contextlib.contextmanager
+def _observer(request: TrainingRequest, runtime: Runtime) -> Iterator[Observer]:
     """What writes and tells in process 0; the others are on machines that may not see the folder."""
     if not runtime.is_main:
-        return contextlib.nullcontext(Observer())
-    return RunLog(folder, settings, is_quiet=is_quiet, listener=listener)
+        yield Observer()
+        return
+    with RunLog(request.folder, request.settings, is_quiet=request.is_quiet) as log:
+        yield Audience(log, *request.listeners)
 
 
-def _stored_scores(bundle: Path, labels: LabelTable) -> Scores:
-    """Scores of a bundle written before a resume, or by process 0."""
-    content = json.loads((bundle / "model.json").read_text(encoding="utf-8"))
-    return Scores.from_json(content["scores"], source=str(bundle / "model.json"))
+def _begun(request: TrainingRequest, runtime: Runtime, *, observer: Observer, stop: StopRequest) -> Run:
+    """The parts of a run, put together: new ones, or as its last checkpoint has them."""
+    settings, pairs = request.settings, request.report.pairs
+    batches, validation = _batches(request, runtime)
+    checkpoints = Checkpoints(request.folder / "checkpoints", settings, fingerprint(pairs["train"]))
+    resumes = request.resume and checkpoints.last.is_file()
+    model = _model(request, observer, resumes=resumes)
+    learner = Learner(model, build_criterion(settings, _class_weights(request, runtime)), settings, runtime)
+    state = TrainingState(pieces=settings.gradient_accumulation)
+    if resumes:
+        state, parts = checkpoints.load(runtime.device)
+        learner.restore(parts)
+    _refuse_single_samples(learner, state.pieces)
+    spent = time.monotonic() - request.started + state.seconds
+    run = Run(
+        learner=learner,
+        batches=batches,
+        validation=validation,
+        state=state,
+        clock=Clock(settings, batches.steps_per_epoch, spent, validation_images=len(pairs["validation"])),
+        stop=stop,
+        observer=observer,
+        checkpoints=checkpoints,
+        bundle=request.folder / "model",
+    )
+    _introduce(run)
+    if settings.budget is not None:
+        run.clock.expect_validation(_seconds_of_validation(run))
+    return run
+
+
+def _batches(request: TrainingRequest, runtime: Runtime) -> tuple[TrainingBatches, EvaluationBatches]:
+    settings, report = request.settings, request.report
+    share = {"rank": runtime.rank, "world_size": runtime.world_size}
+    validation = EvaluationBatches(
+        report.pairs["validation"],
+        report.labels,
+        crop_size=settings.validation_crop_size,
+        num_workers=settings.num_workers,
+        **share,
+    )
+    return TrainingBatches(report.pairs["train"], report.labels, settings, **share), validation
+
+
+def _model(request: TrainingRequest, observer: Observer, *, resumes: bool) -> Segmenter:
+    """The network, with the weights that a new run starts from; a checkpoint brings its own."""
+    settings, initial = request.settings, None if resumes else request.initial
+    needs_weights = not resumes and initial is None
+    model = build_segmenter(settings, request.report.labels.num_classes, load_weights=needs_weights)
+    if initial is not None:
+        observer.say(start_from(model, initial, settings))
+    return model
+
+
+def _class_weights(request: TrainingRequest, runtime: Runtime) -> torch.Tensor | None:
+    balance, classes = request.report.splits["train"].balance, request.report.labels.num_classes
+    weights = class_weights(request.settings.class_weights, balance.pixels, balance.pixels_where_present)
+    if weights is not None and len(weights) != classes:
+        raise SettingsError(
+            f"class_weights has {len(weights)} numbers but the dataset has {classes} classes. Give one per class."
+        )
+    return None if weights is None else torch.tensor(weights, dtype=torch.float32, device=runtime.device)
+
+
+def _refuse_single_samples(learner: Learner, pieces: int) -> None:
+    settings = learner.settings
+    # Synchronised, BatchNorm sees what all processes see.
+    processes = 1 if settings.sync_bn else learner.runtime.world_size
+    refuse_single_samples(learner.model, math.ceil(settings.mini_batch_size / processes / pieces))
+
+
+def _introduce(run: Run) -> None:
+    model, settings, state = run.learner.model, run.learner.settings, run.state
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    run.observer.say(
+        f"{settings.algorithm} on {settings.backbone}, {parameters / 1e6:.1f} M parameters, "
+        f"{run.batches.labels.num_classes} classes, {run.learner.runtime.describe()}"
+    )
+    if model.backbone.note:
+        run.observer.say(str(model.backbone.note))
+    run.observer.say(
+        f"{len(run.batches.pairs)} training and {run.clock.validation_images} validation images, "
+        f"{run.batches.steps_per_epoch} steps of {settings.mini_batch_size} an epoch"
+    )
+    if state.updates:
+        run.observer.say(f"Resuming in epoch {state.epoch + 1} after {state.updates} updates")
+
+
+def _seconds_of_validation(run: Run) -> float:
+    """What validating will take, by the second of two batches; the first warms the machine up."""
+    model = run.learner.scored
+    began = images = 0.0
+    for _, batch in itertools.islice(run.validation, 2):
+        began, images = time.monotonic(), len(batch.images)
+        model.eval()
+        # To the CPU, for a GPU's work is done only when its result is there.
+        likeliest(class_logits(model, batch.images, runtime=run.learner.runtime)).cpu()
+    return (time.monotonic() - began) * len(run.validation) / max(images, 1)
+
+
+def _result(run: Run, folder: Path) -> TrainingResult:
+    state = run.state
+    run.observer.say(
+        f"Best validation mIoU {state.best_miou:.4f} in epoch {state.best_epoch} of {state.epoch}, "
+        f"after {state.seconds / 60:.1f} minutes."
+    )
+    return TrainingResult(folder, run.bundle, _best_scores(run), state.best_epoch, state.epoch, state.seconds)
+
+
+def _best_scores(run: Run) -> Scores:
+    """Those of the bundle, in every process, though only the first one may see the folder."""
+    labels, runtime = run.batches.labels, run.learner.runtime
+    counts = torch.zeros((labels.num_classes, labels.num_classes), dtype=torch.int64)
+    if runtime.is_main:
+        # From the file: the best epoch may have been that of a process before this one.
+        facts = run.bundle / FACTS_FILE
+        content = json.loads(facts.read_text(encoding="utf-8"))
+        counts += torch.from_numpy(Scores.from_json(content["scores"], source=str(facts)).confusion.counts)
+    # All terms but that of process 0 are zeros: the sum brings its counts to every process.
+    shared = runtime.sum(counts.to(runtime.device)).cpu().numpy()
+    return Scores(ConfusionMatrix(labels.num_classes, shared), labels)

@@ -13,7 +13,7 @@ from torch import nn
 from pixelwise.data.batches import Batch
 from pixelwise.labels import IGNORE
 from pixelwise.models.segmenter import build_segmenter
-from pixelwise.runtime import start
+from pixelwise.runtime import started
 from pixelwise.sagemaker.artefact.names import our_name
 from pixelwise.sagemaker.hyperparameters.parse import HEAD_RATE_FACTOR, parse, to_settings
 from pixelwise.training.checkpoint import TrainingState
@@ -86,7 +86,7 @@ def moved(chosen):
     weights = {name: model.get_parameter(ours(name)) for name in NAMES}
     first = {name: values_of(weight) for name, weight in weights.items()}
     images, class_ids = (torch.from_numpy(each) for each in batches())
-    with start("cpu", "float32") as runtime:
+    with started("cpu", "float32") as runtime:
         learner = Learner(model, build_criterion(chosen, None), chosen, runtime)
         set_learning_rate(learner.optimizer, 1.0)
         for step in range(STEPS):

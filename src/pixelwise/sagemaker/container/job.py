@@ -22,7 +22,7 @@ from pixelwise.sagemaker.hyperparameters.parse import Hyperparameters, sample_co
 from pixelwise.sagemaker.log_lines import NO_TEST_DATA, Line, Say, final_record, schedule_line, serializing_line
 from pixelwise.sagemaker.root import Resources, Root
 from pixelwise.settings import Settings
-from pixelwise.training.run import TrainingResult
+from pixelwise.training.run import TrainingRequest, TrainingResult
 from pixelwise.workers import available_cores
 
 _NOT_EXTRA = ("checkpoints", "model", "*.tmp")
@@ -111,8 +111,9 @@ def _trained(
     resumes = (folder / "checkpoints" / "last.pt").is_file()
     if resumes and (folder / "model" / FACTS_FILE).is_file() and rank_here() == 0:
         _publish(job, folder / "model")  # a job that is stopped again before it gets better has this one
+    request = TrainingRequest(report, settings, folder, resume=resumes, is_quiet=True, initial=initial, listeners=[log])
     try:
-        return train_checked(report, settings, folder, resume=resumes, is_quiet=True, initial=initial, listener=log)
+        return train_checked(request)
     except WeightsUnavailable as error:
         raise ModelError(
             f"{error.found} The image has no {weights_file(settings.backbone)}: build it with that file, or give the "

@@ -23,11 +23,9 @@ from pixelwise.errors import DataError, Interrupted, SettingsError, Unwritable
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
 from pixelwise.outputs import whole
 from pixelwise.values import unknown_name
-from pixelwise.workers import available_cores, in_order
+from pixelwise.workers import Progress, available_cores, in_order
 
 _MAX_WORKERS = 8
-
-Progress = Callable[[int, int], None]
 
 
 def convert(
