@@ -1,7 +1,9 @@
 """What a model can be exported to: each format writes a file and runs it; the EXPORT_FORMATS menu."""
 
+import io
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,7 +44,8 @@ def _write_onnx(graph: DeployedGraph, size: tuple[int, int] | None, path: Path, 
     use_region_pooling(graph)
     program = trace(graph, size)
     axes = {0: "batch"} | ({2: "height", 3: "width"} if size is None else {})
-    with warnings.catch_warnings():
+    # onnxscript under torch 2.8 prints how many rules it applied; what is printed belongs to `--json`.
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         # PyTorch's exporter warns of its own use of what PyTorch deprecates; users can do nothing about it.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
