@@ -71,6 +71,7 @@ class TrainingBatches:
         self.steps_per_epoch = max(1, len(self.pairs) // size)
         self._workers = num_threads(settings.num_workers)
         self._mirrored = labels.mirrored()
+        # As if all processes were on this machine, for they share its memory.
         self._decoded = _DecodedPairs(_cache_bytes() // world_size)
 
     def of_epoch(self, epoch: int, *, first_step: int = 0) -> Iterator[Batch]:
@@ -79,7 +80,9 @@ class TrainingBatches:
         # no /dev/shm to fill, nothing to pickle and no worker to die.
         ahead = BATCHES_AHEAD * len(self.share)
         slots = self._slots(epoch, first_step)
+        # Closed, for a loop that breaks off would leave the threads to the garbage collector.
         with closing(in_order(self._fill, slots, workers=self._workers, ahead=ahead)) as filled:
+            # Filled in order: with its last row a batch is complete.
             yield from (slot.batch for slot in filled if slot.row == len(self.share) - 1)
 
     def sample_at(self, epoch: int, position: int) -> Sample:
@@ -94,6 +97,7 @@ class TrainingBatches:
         order = self.order(epoch)
         side = self.settings.crop_size
         for step in range(first_step, self.steps_per_epoch):
+            # Threads write their rows into place: stacking would copy every batch once more.
             batch = _empty_batch(len(self.share), side, side)
             for row, i in enumerate(self.share):
                 position = step * self.settings.mini_batch_size + i
@@ -127,6 +131,7 @@ class EvaluationBatches:
         world_size: int = 1,
         num_workers: int | None = None,
     ) -> None:
+        # Neighbours and not every n-th pair: those of equal size lie side by side and can share a batch.
         self.pairs = tuple(pairs[len(pairs) * rank // world_size : len(pairs) * (rank + 1) // world_size])
         self.labels, self.crop_size, self.batch_size = labels, crop_size, batch_size
         self._workers = num_threads(num_workers)

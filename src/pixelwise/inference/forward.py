@@ -46,6 +46,7 @@ def class_logits(
     with torch.inference_mode(), runtime.autocast():
         if max(height, width) > tile:
             return _tiled(model, images, runtime, (tile, round(tile * overlap)))
+        # One by one, large images need the memory of one.
         if len(images) * height * width > WHOLE_PIXELS:
             return torch.cat([_whole(model, image[None], runtime) for image in images])
         return _whole(model, images, runtime)
@@ -76,6 +77,7 @@ def _tiled(model: Segmenter, images: Tensor, runtime: Runtime, geometry: tuple[i
         for rows, row_weights in _spans(height, *geometry):
             for columns, column_weights in _spans(width, *geometry):
                 piece = _whole(model, image[None, :, rows, columns], runtime)[0]
+                # The number of classes is known with the first piece only.
                 if logits is None:
                     logits = piece.new_zeros(len(images), len(piece), height, width)
                 weights = row_weights[:, None] * column_weights

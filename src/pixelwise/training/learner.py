@@ -20,11 +20,13 @@ class Learner:
     def __init__(self, model: Segmenter, criterion: Criterion, settings: Settings, runtime: Runtime) -> None:
         self.settings, self.runtime, self.criterion = settings, runtime, criterion
         model = model.to(runtime.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # Before the average copies the model and DDP wraps it: both must have these layers.
         if settings.sync_bn and runtime.is_distributed:
             synchronise(model, runtime)
         self.model = model
         self.optimizer = build_optimizer(model, settings)
         self.average = WeightAverage(model, settings.ema_decay) if settings.ema_decay else None
+        # For steps only: what is scored and kept stays unwrapped, so that names are those of one process.
         self.network: nn.Module = DistributedDataParallel(model) if runtime.is_distributed else model
 
     @property

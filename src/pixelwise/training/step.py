@@ -39,19 +39,23 @@ def train_step(learner: Learner, batch: Batch, state: TrainingState) -> float:
     that neither memory nor the number of machines changes what is learned.
     """
     settings, runtime = learner.settings, learner.runtime
+    # Dropout depends on the position in the run alone, so a resumed run drops the same units.
     torch.manual_seed(_seed_of_step(settings.seed, state.updates, runtime.rank))
     learner.optimizer.zero_grad(set_to_none=True)
     pieces = _split(batch, state.pieces)
+    # Counted before the first piece: the mean is over all pieces, and each backward needs its share of it.
     labelled = [int((piece.class_ids != IGNORE).sum()) for piece in pieces]
     total = float(runtime.sum(torch.tensor(float(sum(labelled)), device=runtime.device)))
     loss = torch.zeros((), device=runtime.device)
     for i, piece in enumerate(pieces):
-        # DDP averages gradients over the processes, hence the factor world_size.
+        # DDP averages gradients over the processes, hence the factor world_size; 0 of 0 labelled pixels are no share.
         share = labelled[i] / max(total, 1.0) * runtime.world_size
         with _reducing_gradients(learner.network, is_last=i == len(pieces) - 1):
             loss += _backward(learner, piece, share, state)
+    # Without a limit too, for the norm tells whether the gradients are finite.
     limit = settings.gradient_clipping or math.inf
     norm = torch.nn.utils.clip_grad_norm_(learner.model.parameters(), limit)
+    # Before the step: weights that took in a NaN are lost.
     _require_finite(float(loss), float(norm), state, settings)
     learner.optimizer.step()
     if learner.average is not None:
@@ -66,11 +70,13 @@ def _backward(learner: Learner, piece: Batch, share: float, state: TrainingState
     class_ids = piece.class_ids.to(device, non_blocking=True)
     with learner.runtime.autocast():
         logits = learner.network(images)
+    # Outside autocast: the logits are float32, and so are the loss and its sums.
     loss = learner.criterion(logits.main, class_ids)
     if logits.auxiliary is not None:
         loss = loss + learner.settings.aux_loss_weight * learner.criterion(logits.auxiliary, class_ids)
     loss = loss * share
     loss.backward()  # type: ignore[no-untyped-call]
+    # From the logits at hand: the training scores cost no forward of their own.
     _count_pixels(state, logits.main.detach(), class_ids)
     return loss.detach()
 
@@ -92,13 +98,13 @@ def _split(batch: Batch, pieces: int) -> list[Batch]:
 
 
 def _reducing_gradients(network: nn.Module, *, is_last: bool) -> AbstractContextManager[object]:
+    # Gradients add up over the pieces, so that reducing them with the last one is enough.
     if isinstance(network, DistributedDataParallel) and not is_last:
         return network.no_sync()
     return contextlib.nullcontext()
 
 
 def _seed_of_step(seed: int, update: int, rank: int) -> int:
-    # Dropout depends on the position in the run alone, so a resumed run drops the same units.
     return (seed * 1_000_003 + update) * 4_099 + rank
 
 
@@ -112,6 +118,7 @@ def _require_finite(loss: float, norm: float, state: TrainingState, settings: Se
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
+    # The CPU's allocator raises a plain RuntimeError.
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
@@ -122,6 +129,7 @@ def _more_pieces(learner: Learner, batch: Batch, pieces: int) -> int:
             f"way: set gradient_accumulation to {pieces * 2} (the batch keeps its size) or lower crop_size."
         )
     if learner.runtime.device.type == "cuda":
+        # The cached blocks are cut for the larger pieces.
         torch.cuda.empty_cache()
     size = math.ceil(len(batch.images) / (pieces * 2))
     if pieces >= len(batch.images):

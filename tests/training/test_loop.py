@@ -1,0 +1,106 @@
+"""When a run is over, and what a stop in its validation leaves behind."""
+
+import signal
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import pixelwise
+from pixelwise.data.check import check_dataset
+from pixelwise.data.pairs import open_dataset
+from pixelwise.errors import Interrupted
+from pixelwise.runtime import Runtime
+from pixelwise.settings import Settings
+from pixelwise.training.checkpoint import TrainingState
+from pixelwise.training.loop import Run
+from pixelwise.training.progress import Observer
+from pixelwise.training.run import TrainingRequest, train_run
+
+VALIDATED, SKIPPED = {"validation_images_per_second": 9.5}, {"validation_images_per_second": None}
+
+
+def run_at(state, *, done, **changes):
+    """A run that only knows how far it is."""
+    runtime = Runtime(torch.device("cpu"), torch.float32)
+    parts = dict.fromkeys(("batches", "validation", "stop", "observer", "checkpoints", "bundle"))
+    learner = SimpleNamespace(runtime=runtime, settings=Settings(**changes))
+    return Run(**parts, learner=learner, state=state, clock=SimpleNamespace(done=lambda _state: done))
+
+
+def test_a_run_is_over_after_the_validation_of_its_last_epoch():
+    assert run_at(TrainingState(epoch=2, rows=[VALIDATED] * 2), done=1.0).is_over()
+    assert not run_at(TrainingState(epoch=1, rows=[VALIDATED]), done=0.5).is_over()
+
+
+def test_a_run_is_not_over_in_an_epoch():
+    assert not run_at(TrainingState(epoch=1, step=3, rows=[VALIDATED]), done=1.0).is_over()
+
+
+def test_a_run_whose_budget_ended_without_a_validation_still_gets_one():
+    assert not run_at(TrainingState(), done=1.0).is_over()
+    assert not run_at(TrainingState(epoch=2, rows=[VALIDATED, SKIPPED]), done=1.0).is_over()
+
+
+@pytest.mark.parametrize(("epoch", "without_gain", "is_over"), [(4, 3, True), (4, 2, False), (3, 3, False)])
+def test_early_stopping_waits_for_its_first_epoch_and_its_patience(epoch, without_gain, is_over):
+    state = TrainingState(epoch=epoch, epochs_without_gain=without_gain, rows=[VALIDATED] * epoch)
+    early = {"early_stopping": True, "early_stopping_min_epochs": 4, "early_stopping_patience": 2}
+    assert run_at(state, done=0.1, **early).is_over() is is_over
+    assert not run_at(state, done=0.1).is_over()
+
+
+class StopsInValidation(Observer):
+    """Sends SIGTERM while the epoch `at` (1, 2, ...) is validated."""
+
+    def __init__(self, at):
+        self.at, self.epoch = at, 0
+
+    def on_trained(self, row):
+        self.epoch = row["epoch"]
+
+    def on_validation(self, images):
+        if self.epoch == self.at:
+            signal.raise_signal(signal.SIGTERM)
+
+
+def weights_of(result):
+    return pixelwise.load(result.bundle, device="cpu").model.state_dict()
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_stop_in_a_validation_writes_a_checkpoint_and_resumes_to_the_same_weights(dataset, tmp_path, at):
+    report = check_dataset(open_dataset(dataset))
+    network = {"pretrained": False, "backbone": "mobilenetv2_035", "algorithm": "fcn", "crop_size": 32}
+    settings = Settings(**network, mini_batch_size=4, epochs=2, precision="float32", deterministic=True)
+    whole = train_run(TrainingRequest(report, settings, tmp_path / "whole", is_quiet=True))
+    stopped = tmp_path / "stopped"
+    with pytest.raises(Interrupted, match=rf"epoch {at} .*--resume"):
+        train_run(TrainingRequest(report, settings, stopped, is_quiet=True, listeners=[StopsInValidation(at)]))
+    resumed = train_run(TrainingRequest(report, settings, stopped, is_quiet=True, resume=True))
+    assert (resumed.best_epoch, resumed.epochs) == (whole.best_epoch, 2)
+    torch.testing.assert_close(weights_of(resumed), weights_of(whole), rtol=0, atol=0)
+
+
+class Hears(Observer):
+    """Keeps what it is told, beside its name."""
+
+    def __init__(self, name, heard):
+        self.name, self.heard = name, heard
+
+    def say(self, text):
+        self.heard.append((self.name, text))
+
+    def on_epoch(self, row, rows):
+        self.heard.append((self.name, row["epoch"]))
+
+
+def test_every_listener_is_told_everything_in_order(dataset, tmp_path):
+    report, heard = check_dataset(open_dataset(dataset)), []
+    network = {"pretrained": False, "backbone": "mobilenetv2_035", "algorithm": "fcn", "crop_size": 32}
+    settings = Settings(**network, mini_batch_size=4, epochs=1, precision="float32")
+    listeners = [Hears("first", heard), Hears("second", heard)]
+    train_run(TrainingRequest(report, settings, tmp_path / "run", is_quiet=True, listeners=listeners))
+    assert ("first", 1) in heard
+    assert heard[::2] == [("first", what) for _name, what in heard[1::2]]
+    assert {name for name, _what in heard[1::2]} == {"second"}
