@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pixelwise.serving.batching import Batcher
-from pixelwise.serving.refusals import Refusal
+from pixelwise.serving.limits import Refusal
 from tests.serving.conftest import EXPECTED, PIXELS, until
 
 WIDE = np.stack([PIXELS] * 3, axis=-1)

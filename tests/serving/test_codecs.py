@@ -10,8 +10,8 @@ from pixelwise.inference.predictor import Prediction
 from pixelwise.labels import LabelTable
 from pixelwise.serving import codecs
 from pixelwise.serving.codecs import choose_reply, decode_image, require_default, require_room, summary
+from pixelwise.serving.limits import Refusal
 from pixelwise.serving.protobuf_record import decode_record
-from pixelwise.serving.refusals import Refusal
 from tests.serving.conftest import PIXELS, encoded
 
 LABELS = LabelTable.named(["sky", "road", "car"], {0: (0, 0, 255), 1: (0, 255, 0), 2: (255, 0, 0)})

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from pixelwise.data.pairs import open_dataset
 
 import pixelwise
-from pixelwise.data.check import check_dataset
+from pixelwise.data.check.dataset import check_dataset
+from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.errors import Interrupted
 from pixelwise.runtime import Runtime
 from pixelwise.settings import Settings

@@ -17,9 +17,8 @@ from pixelwise.serving.codecs import (
     require_image_type,
     require_room,
 )
-from pixelwise.serving.limits import MEBIBYTE, Limits
+from pixelwise.serving.limits import MEBIBYTE, Limits, Refusal
 from pixelwise.serving.metrics import Metrics
-from pixelwise.serving.refusals import Refusal
 from pixelwise.serving.web_page import front_page
 
 try:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from pixelwise.inference.forward import WHOLE_PIXELS
 from pixelwise.inference.predictor import Prediction, Predictor
+from pixelwise.serving.limits import Refusal
 from pixelwise.serving.metrics import Metrics
-from pixelwise.serving.refusals import Refusal
 
 # On a CPU, where two images of 480 x 360 px take 45 ms each, eight take 60 ms each: their logits leave the caches.
 _CPU_BATCH, _GPU_BATCH = 2, 8

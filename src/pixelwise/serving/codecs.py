@@ -14,9 +14,9 @@ from pixelwise.errors import SettingsError
 from pixelwise.inference.predictor import Prediction
 from pixelwise.inference.render import mask_image, overlay
 from pixelwise.labels import hex_color
+from pixelwise.serving.limits import Refusal
 from pixelwise.serving.media_types import MediaType, parse_media_type, wanted
 from pixelwise.serving.protobuf_record import LARGEST_RECORD, encode_record, record_size
-from pixelwise.serving.refusals import Refusal
 
 IMAGE_TYPES = ("image/jpeg", "image/png", "application/x-image")
 """Content types of requests; the bytes decide what the image is."""

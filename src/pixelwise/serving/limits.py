@@ -1,9 +1,10 @@
-"""Limits: what an endpoint takes before it refuses."""
+"""Limits: what an endpoint takes before it refuses; Refusal: how it does."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pixelwise.errors import SettingsError
+from pixelwise.errors import DataError, SettingsError
 from pixelwise.workers import available_cores
 
 MEBIBYTE = 1 << 20
@@ -47,3 +48,11 @@ class Limits:
             "BatchStrategy": "MULTI_RECORD",
             "MaxPayloadInMB": mebibytes,
         }
+
+
+class Refusal(DataError):
+    """A request that is answered with `status` (4xx or 5xx), `headers` and the message as JSON."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.headers = status, dict(headers or {})

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pixelwise.data.check.classes import imbalance_finding
 from pixelwise.data.facts.advice import (
     FieldOfView,
     advise,
     class_weights,
     covering,
-    imbalance_finding,
     scale_sentences,
     suggested_crop_size,
 )

@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from pixelwise.data.check.split import Tally
 from pixelwise.data.dataset.pairs import Pairs
-from pixelwise.data.facts.advice import imbalance_finding
+from pixelwise.data.facts.advice import IMBALANCE_LIMIT, class_weights
+from pixelwise.data.facts.statistics import ClassBalance
 from pixelwise.data.findings import Finding
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
-from pixelwise.phrases import listed
+from pixelwise.menus import CLASS_WEIGHTS
+from pixelwise.phrases import factor, listed, percent
 
 _LISTED = 12
 
@@ -148,3 +150,27 @@ def _nothing_labelled(masks: Path) -> Finding:
         masks, f"holds masks of the value {IGNORE} (ignored) only", "some pixels of a class",
         "Label some pixels or give the right folder.", "nothing-labelled",
     )  # fmt: skip
+
+
+def imbalance_finding(file: Path, balance: ClassBalance, labels: LabelTable) -> Finding | None:
+    """A warning about `file` (the folder of masks) if the imbalance ratio is above 10, with weights that answer it."""
+    ratio = balance.imbalance_ratio
+    if not ratio > IMBALANCE_LIMIT:  # NaN, too, is no imbalance
+        return None
+    largest, smallest = balance.present[0], balance.present[-1]
+    shares = [f"{labels.names[i]} has {percent(balance.pixel_shares[i])}" for i in (largest, smallest)]
+    floor = ", counted as 0.1 %" if balance.pixel_shares[smallest] < 0.001 else ""
+    found = f"{shares[0]} of the labelled pixels, {shares[1]}{floor}: an imbalance ratio of {ratio:.0f}"
+    spans = [f"{rule} gives {_span(rule, balance, labels)}" for rule, choice in CLASS_WEIGHTS.items() if choice.home]
+    remedy = (
+        f"Weigh the classes in the loss with class_weights: {' and '.join(spans)}. Judge by mean IoU, for pixel "
+        f"accuracy hardly shows {labels.names[smallest]}."
+    )
+    return Finding(file, found, f"a ratio of at most {IMBALANCE_LIMIT}", remedy, "class-imbalance")
+
+
+def _span(rule: str, balance: ClassBalance, labels: LabelTable) -> str:
+    weights = class_weights(rule, balance.pixels, balance.pixels_where_present)
+    assert weights is not None
+    low, high = (pick(balance.present, key=lambda i: weights[i]) for pick in (min, max))
+    return f"{factor(weights[low])} ({labels.names[low]}) to {factor(weights[high])} ({labels.names[high]})"

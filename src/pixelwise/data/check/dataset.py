@@ -1,6 +1,6 @@
 """Look at every file before any training: all faults and the facts of a dataset in one report."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from pixelwise.data.check.report import CheckReport, SplitFacts
 from pixelwise.data.check.split import Tally, shared_pictures
 from pixelwise.data.dataset.pairs import Dataset, Pair, Pairs, find_pairs
 from pixelwise.data.findings import Finding
-from pixelwise.workers import in_order
+from pixelwise.workers import Progress, in_order
 
 __all__ = ["CheckReport", "SplitFacts", "check_dataset"]
 
@@ -28,7 +28,7 @@ def check_dataset(
     classes_file: Path | None = None,
     crop_size: int | None = None,
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> CheckReport:
     """Decode every mask and every image and collect all findings.
 

@@ -3,18 +3,16 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixelwise.data.facts.regions import ClassRegions
-from pixelwise.data.facts.statistics import ClassBalance, Facts, ImageSizes, Size
-from pixelwise.data.findings import Finding
+from pixelwise.data.facts.statistics import Facts, ImageSizes, Size
 from pixelwise.labels import LabelTable
 from pixelwise.menus import CLASS_WEIGHTS
-from pixelwise.phrases import factor, length, percent
+from pixelwise.phrases import length
 
 IMBALANCE_LIMIT = 10
 """Above this ratio of the largest class to the smallest there is a warning."""
@@ -74,30 +72,6 @@ def median_frequency(pixels: NDArray[np.float64], pixels_where_present: NDArray[
 def inverse_square_root(pixels: NDArray[np.float64], _pixels_where_present: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 / sqrt(share of the pixels); of the classes that occur, (P,) each."""
     return np.asarray(1 / np.sqrt(pixels / pixels.sum()))
-
-
-def imbalance_finding(file: Path, balance: ClassBalance, labels: LabelTable) -> Finding | None:
-    """A warning about `file` (the folder of masks) if the imbalance ratio is above 10, with weights that answer it."""
-    ratio = balance.imbalance_ratio
-    if not ratio > IMBALANCE_LIMIT:  # NaN, too, is no imbalance
-        return None
-    largest, smallest = balance.present[0], balance.present[-1]
-    shares = [f"{labels.names[i]} has {percent(balance.pixel_shares[i])}" for i in (largest, smallest)]
-    floor = ", counted as 0.1 %" if balance.pixel_shares[smallest] < 0.001 else ""
-    found = f"{shares[0]} of the labelled pixels, {shares[1]}{floor}: an imbalance ratio of {ratio:.0f}"
-    spans = [f"{rule} gives {_span(rule, balance, labels)}" for rule, choice in CLASS_WEIGHTS.items() if choice.home]
-    remedy = (
-        f"Weigh the classes in the loss with class_weights: {' and '.join(spans)}. Judge by mean IoU, for pixel "
-        f"accuracy hardly shows {labels.names[smallest]}."
-    )
-    return Finding(file, found, f"a ratio of at most {IMBALANCE_LIMIT}", remedy, "class-imbalance")
-
-
-def _span(rule: str, balance: ClassBalance, labels: LabelTable) -> str:
-    weights = class_weights(rule, balance.pixels, balance.pixels_where_present)
-    assert weights is not None
-    low, high = (pick(balance.present, key=lambda i: weights[i]) for pick in (min, max))
-    return f"{factor(weights[low])} ({labels.names[low]}) to {factor(weights[high])} ({labels.names[high]})"
 
 
 def suggested_crop_size(sizes: Mapping[Size, int]) -> CropAdvice | None:

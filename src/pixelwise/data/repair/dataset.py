@@ -19,7 +19,7 @@ from pixelwise.data.repair.survey import Values
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.outputs import whole, write_text
-from pixelwise.workers import in_order
+from pixelwise.workers import Progress, in_order
 
 __all__ = ["RepairReport", "repair"]
 
@@ -43,7 +43,7 @@ def repair(
     output: Path,
     *,
     classes: LabelTable | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> RepairReport:
     """Write a copy of `dataset` to `output` in which every fault of `report`, its check, is repaired or left out.
 
@@ -92,7 +92,7 @@ class _Repair:
         self.table = classes or self._own_table()
         self.num_classes = None if self.table is None else self.table.num_classes
 
-    def run(self, progress: Callable[[int, int], None] | None) -> RepairReport:
+    def run(self, progress: Progress | None) -> RepairReport:
         """Everything; the log grows while pairs are written and gets its name at the end."""
         advance = _counter(progress, 2 * sum(map(len, self.pairs.values())))
         with whole(self.output / CHANGES) as temporary, temporary.open("w", encoding="utf-8") as log:
@@ -221,7 +221,7 @@ def _fault_of_all(split: Split, ids: set[int], labels: LabelTable) -> Finding | 
     return None
 
 
-def _counter(progress: Callable[[int, int], None] | None, total: int) -> Callable[[], None]:
+def _counter(progress: Progress | None, total: int) -> Callable[[], None]:
     done = 0
 
     def advance() -> None:
