@@ -156,4 +156,4 @@ def test_toys_added_in_one_place_each_are_offered_with_their_meaning(toys, run):
 def test_a_name_on_no_menu_is_refused_with_what_there_is(run):
     code, _, err = run("describe", "--algorithm", "deeplob")
     assert code == 2
-    assert "expected one of deeplab, deeplabv3plus, dilated, fcn, psp. Did you mean 'deeplab'?" in err
+    assert f"expected one of {', '.join(menus.HEADS)}. Did you mean 'deeplab'?" in err
