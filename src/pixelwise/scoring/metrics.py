@@ -95,14 +95,14 @@ class Scores:
             {
                 "id": i,
                 "name": name,
-                **{score: getattr(self, score)[i] for score in PER_CLASS},
+                **{score: self._values[score][i] for score in PER_CLASS},
                 "pixels": int(self.pixels[i]),
             }
             for i, name in enumerate(self.labels.names)
         ]
         return {
             "definition": DEFINITION,
-            **strict_json({name: getattr(self, name) for name in SUMMARY}),
+            **strict_json({name: float(self._values[name]) for name in SUMMARY}),
             "per_class": strict_json(per_class),
             "confusion": self.confusion.counts.tolist(),
             "confusion_row_normalised": strict_json(self.confusion_shares.tolist()),
@@ -128,12 +128,12 @@ class Scores:
         width = max(len("class"), *(len(name) for name in self.labels.names))
         lines = [f"{'class':<{width}}" + "".join(f"{name:>11}" for name in (*PER_CLASS, "pixels"))]
         for i, name in enumerate(self.labels.names):
-            shares = "".join(f"{_text(getattr(self, score)[i]):>11}" for score in PER_CLASS)
+            shares = "".join(f"{_text(self._values[score][i]):>11}" for score in PER_CLASS)
             lines.append(f"{name:<{width}}{shares}{self.pixels[i]:>11}")
         titles = {name: name.replace("_", " ") for name in SUMMARY}
         titles |= {name: title.replace(" iou", " IoU") for name, title in titles.items()}
         widest = max(map(len, titles.values()))
-        lines += ["", *(f"{title:<{widest}}  {_text(getattr(self, name))}" for name, title in titles.items())]
+        lines += ["", *(f"{title:<{widest}}  {_text(float(self._values[name]))}" for name, title in titles.items())]
         return "\n".join(lines)
 
     @cached_property
