@@ -214,6 +214,12 @@ def test_truncated_files_are_refused_by_name(tmp_path, suffix, read):
         read(path)
 
 
+@pytest.mark.parametrize("number", [0, 9, 270])
+def test_an_orientation_that_exif_does_not_know_is_upright(tmp_path, number):
+    path = save(tmp_path / "a.jpg", Image.new("RGB", (30, 20)), exif=exif(number))
+    assert read_image(path).size == image_size(path) == (30, 20)
+
+
 @pytest.mark.parametrize(("content", "found"), [(b"", r"is empty \(0 bytes\)"), (b"hello, world", "is not an image")])
 def test_files_that_are_no_images_are_refused(tmp_path, content, found):
     path = tmp_path / "a.jpg"

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.dataset.pairs import Pair
+from pixelwise.data.file_kinds import what_is
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.refusals import (
     IMAGE_EXPECTED,
@@ -24,6 +25,9 @@ from pixelwise.data.refusals import (
 )
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
+
+DECODERS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "PPM", "TGA", "AVIF")
+"""Of Pillow's decoders those that may meet a file, whatever its name: EPS would start a PostScript interpreter."""
 
 MAX_PIXELS = 500_000_000
 """Larger images are refused as a whole (2 GB decoded); cut them into tiles."""
@@ -112,6 +116,8 @@ def open_image(source: Path | bytes) -> Image.Image:
         raise FileFault(unreadable(name, NO_BYTES, IMAGE_EXPECTED))
     try:
         image = _open_any_size(content)
+    except UnidentifiedImageError:
+        raise FileFault(unreadable(name, what_is(content), IMAGE_EXPECTED)) from None
     except Exception as error:  # see read_image
         raise FileFault(unreadable(name, error, IMAGE_EXPECTED)) from None
     if image.width * image.height > MAX_PIXELS:
@@ -175,11 +181,12 @@ def mask_values(mask: Image.Image, path: Path) -> Image.Image:
 
 
 def orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 (upright) to 8."""
+    """The EXIF orientation, 1 (upright) to 8; numbers that the standard does not know are upright, as in viewers."""
     try:
-        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+        found = int(image.getexif().get(_EXIF_ORIENTATION, 1))
     except Exception:  # damaged EXIF says nothing about the orientation and is no reason to lose the image
         return 1
+    return found if found in _TRANSPOSITIONS else 1
 
 
 def upright(image: Image.Image, exif_orientation: int) -> Image.Image:
@@ -213,7 +220,7 @@ def _open_any_size(content: bytes) -> Image.Image:
     with _opening:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(io.BytesIO(content))
+            return Image.open(io.BytesIO(content), formats=DECODERS)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 

@@ -77,10 +77,8 @@ def unreadable(path: Path, reason: Exception | str, expected: str) -> Finding:
     """The fault of a file that does not decode."""
     code = "unreadable-file"
     if isinstance(reason, Exception):
-        # Pillow's own sentence for unknown content names a buffer, which says nothing to a user.
-        unknown = type(reason).__name__ == "UnidentifiedImageError"
         code = "truncated-file" if any(word in str(reason).lower() for word in _TRUNCATED) else code
-        reason = "is not an image" if unknown else f"cannot be decoded ({reason})"
+        reason = f"cannot be decoded ({reason})"
     elif reason == NO_BYTES:
         code = "empty-file"
     return Finding(path, reason, expected, "Replace the file or remove the pair.", code)

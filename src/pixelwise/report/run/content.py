@@ -129,6 +129,6 @@ def _base64(image: Image.Image, form: str, **how: Any) -> str:
 
 
 def _decoded(content: str) -> Image.Image:
-    with Image.open(io.BytesIO(base64.b64decode(content, validate=True))) as image:
+    with Image.open(io.BytesIO(base64.b64decode(content, validate=True)), formats=("JPEG", "PNG")) as image:
         image.load()
         return image

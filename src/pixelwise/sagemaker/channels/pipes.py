@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from pixelwise.data.dataset.listing import IMAGE_FORMATS
+from pixelwise.data.reading import open_image
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.outputs import made_folder
 from pixelwise.sagemaker.channels.recordio import read_records
@@ -195,9 +194,9 @@ def _refuse_swapped(image: Path, mask: bytes, fifo: Path) -> None:
 def _may_be_mask(path: Path) -> bool:
     """Whether a PNG has one channel and few values."""
     try:
-        with Image.open(path) as picture:
-            return picture.mode in ("1", "L", "P") and sum(map(bool, picture.histogram())) <= _MOST_MASK_VALUES
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        picture = open_image(path)
+        return picture.mode in ("1", "L", "P") and sum(map(bool, picture.histogram())) <= _MOST_MASK_VALUES
+    except (DataError, OSError, ValueError, SyntaxError):
         return False  # the check says what is wrong with it
 
 
