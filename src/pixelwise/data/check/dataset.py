@@ -1,6 +1,7 @@
 """Look at every file before any training: all faults and the facts of a dataset in one report."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def check_dataset(
             done += 1
             if progress is not None:
                 progress(done, total)
-    return _report(tallies, findings, given)
+    return replace(_report(tallies, findings, given), layout=dataset.layout)
 
 
 def _report(tallies: dict[str, Tally], findings: list[Finding], given: GivenLabels) -> CheckReport:

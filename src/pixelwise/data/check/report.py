@@ -37,6 +37,8 @@ class CheckReport:
     labels: LabelTable
     labels_from: str  # where the number of classes comes from, as a phrase
     splits: dict[str, SplitFacts]
+    layout: str | None = None
+    """Which folders were taken for the channels, where these have names of their own."""
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -85,6 +87,7 @@ class CheckReport:
             "notes": [_finding_json(finding) for finding in self.notes],
             "labels": self.labels.to_json(),
             "labels_from": self.labels_from,
+            "layout": self.layout,
             "splits": {
                 name: {"images": len(each.pairs), "measured": each.measured, **self.facts[name].to_json()}
                 for name, each in self.splits.items()
@@ -94,6 +97,7 @@ class CheckReport:
     def text(self) -> str:
         """The report for people; of many findings of one code the first are shown."""
         lines = [f"{self.labels.num_classes} classes, from {self.labels_from}."]
+        lines += [f"Taken as it lies: {self.layout}."] if self.layout else []
         lines += [f"{name}: {_facts_text(facts)}" for name, facts in self.splits.items()]
         if self.splits:
             lines += ["", *_class_lines(self.labels, self.splits)]

@@ -55,6 +55,13 @@ class Listing:
         else:
             self.files[stem] = sys.intern(suffix)
 
+    def shorten(self, ending: str) -> None:
+        """Call files by their names without `ending`, where they have it."""
+        if ending:
+            own = {name: suffix for name, suffix in self.files.items() if name.endswith(ending)}
+            self.files |= {name.removesuffix(ending): ending + suffix for name, suffix in own.items()}
+            self.files = {name: suffix for name, suffix in self.files.items() if name not in own}
+
     def path(self, name: str) -> Path:
         """The file called `name`."""
         return self.folder / (name + self.files[name])

@@ -11,6 +11,7 @@ from typing import NamedTuple, overload
 
 from pixelwise.data.dataset.channels import CHANNELS, IMAGE_SUFFIXES, SPLITS
 from pixelwise.data.dataset.label_map import LabelMap, find_label_maps
+from pixelwise.data.dataset.layout import MASK_ENDINGS, find_layout, shown
 from pixelwise.data.dataset.listing import Listing
 from pixelwise.data.dataset.manifest import read_manifest
 from pixelwise.data.findings import Finding
@@ -102,6 +103,7 @@ class Dataset:
     splits: dict[str, Split]
     classes_file: Path | None
     root: Path | None = None
+    layout: str | None = None  # which folders are the channels, where these have names of their own
 
 
 def open_dataset(
@@ -113,6 +115,8 @@ def open_dataset(
 ) -> Dataset:
     """Find the folders of a dataset below `root`; `channels` (by name: train, train_annotation, ...) win over it.
 
+    Folders may also lie as `layout.find_layout` knows them: `images/train` and `masks/train`, `train/images` ...
+
     `required` names the channels that must exist; by default all of train and validation. The channels of images
     may be manifests (`train.manifest`, JSON Lines as Ground Truth writes them), which list the masks too.
 
@@ -120,7 +124,9 @@ def open_dataset(
         DataError: a folder is missing or is a file; the message says what was found in its place.
         SettingsError: a channel has an unknown name.
     """
-    folders = _channel_folders(root, channels or {})
+    given = {name: folder for name, folder in (channels or {}).items() if folder is not None}
+    layout = {} if root is None or _has_channels(root) else find_layout(root)
+    folders = _channel_folders(root, {**layout, **given})
     for name in required:
         images = folders[name.removesuffix("_annotation")]
         if folders[name] is None and not (images is not None and images.is_file()):
@@ -134,7 +140,8 @@ def open_dataset(
             splits[split] = Split(split, images, None if images.is_file() else masks, label_map)
         elif masks is not None:
             raise DataError(f"{masks}: has masks but there is no folder {split!r} with their images. Give both.")
-    return Dataset(splits, classes_file or _existing(root, "classes.json"), root)
+    said = shown(layout, root) if layout and root is not None else None
+    return Dataset(splits, classes_file or _existing(root, "classes.json"), root, said)
 
 
 def find_pairs(
@@ -152,11 +159,18 @@ def find_pairs(
         return Pairs(images, None, [(name, image_listing.files[name], "") for name in names]), findings
     mask_listing = Listing.of(masks, _MASK_SUFFIXES, root=root or masks)
     findings += mask_listing.findings
+    mask_listing.shorten(_ending_of_masks(image_listing, mask_listing))
     if image_listing.files and mask_listing.files:
         findings += _unmatched(image_listing, mask_listing)
     suffixes = mask_listing.files
     files = [(name, image_listing.files[name], suffixes[name]) for name in names if name in suffixes]
     return Pairs(images, masks, files, label_map), findings
+
+
+def _ending_of_masks(images: Listing, masks: Listing) -> str:
+    """What masks have behind the names of their images, if more pairs are found so than by equal names."""
+    matches = {ending: sum(f"{name}{ending}" in masks.files for name in images.files) for ending in ("", *MASK_ENDINGS)}
+    return max(matches, key=lambda ending: matches[ending])
 
 
 def _listed_pairs(path: Path, label_map: LabelMap | None) -> tuple[Pairs, list[Finding]]:
@@ -182,6 +196,11 @@ def _channel_folders(root: Path | None, given: Mapping[str, Path | None]) -> dic
         if folder is not None and not _is_manifest(folder, name):
             _require_folder(folder, f"the folder of channel {name!r}")
     return folders
+
+
+def _has_channels(root: Path) -> bool:
+    """Whether training images and masks lie in folders of the channels' names."""
+    return _existing(root, "train_annotation", "train.manifest") is not None
 
 
 def _existing(root: Path | None, *names: str) -> Path | None:
