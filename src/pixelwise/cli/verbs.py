@@ -162,6 +162,7 @@ def predict(options: argparse.Namespace) -> int:
         output=options.output,
         overlay=options.overlay,
         as_source=options.as_source,
+        palette=options.palette,
         probabilities=options.probabilities,
         tile=options.tile,
         device=options.device,

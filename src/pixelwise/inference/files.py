@@ -14,6 +14,7 @@ from pixelwise.data.reading import read_image
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Prediction, Predictor
 from pixelwise.inference.render import overlay, save_png, source_mask
+from pixelwise.labels import LabelTable
 from pixelwise.outputs import whole
 from pixelwise.phrases import counted
 
@@ -26,6 +27,8 @@ class PredictionReport:
     """Masks, in the order of the images."""
     failed: list[str] = field(default_factory=list)
     """What is wrong with each image that could not be read."""
+    meaning: str = ""
+    """What the masks hold and how to look at them."""
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
@@ -37,6 +40,8 @@ class PredictionReport:
         lines = [f"{counted(len(self.written), 'mask')} written{folder}"]
         if self.failed:
             lines += [f"{counted(len(self.failed), 'image')} could not be read:", *self.failed]
+        if self.written:
+            lines.append(self.meaning)
         return "\n".join(lines)
 
 
@@ -48,21 +53,23 @@ def predict_files(
     overlays: bool,
     probabilities: bool,
     as_source: bool = False,
+    palette: bool = False,
 ) -> PredictionReport:
     """Write `NAME.png` below `output` for each image; also `NAME_overlay.png`, `NAME_probabilities.npy` if asked.
 
-    Below a folder given as input, images keep their subfolders. With `as_source` masks hold the values or colours
-    that the classes had before the dataset was repaired or converted, not the class ids.
+    Below a folder given as input, images keep their subfolders. Masks are 8-bit gray PNGs of class ids, with `palette`
+    palette PNGs. With `as_source` they hold the values or colours that the classes had before the dataset was
+    repaired or converted, not the class ids.
 
     Raises:
         DataError: an input does not exist, a folder has no images, or two images would give the same mask.
-        SettingsError: `output` cannot be written, or with `as_source` the original values are not known.
+        SettingsError: `output` cannot be written, or with `as_source` the original values are not known; or both
+            `as_source` and `palette` are asked for.
     """
-    if as_source:
-        source_mask(np.zeros((1, 1), dtype=np.uint8), predictor.labels)  # refuses before the first image
+    _refuse_wishes(predictor.labels, as_source=as_source, palette=palette)
     images = find_images(inputs)
     _refuse_overwriting(images, output)
-    report = PredictionReport()
+    report = PredictionReport(meaning=_meaning(overlays=overlays, as_source=as_source, palette=palette))
     for name, path in images.items():
         try:
             prediction = predictor.predict(path, probabilities=probabilities)
@@ -74,13 +81,33 @@ def predict_files(
         if as_source:
             save_png(mask, source_mask(prediction.class_ids, prediction.labels))
         else:
-            prediction.save(mask)
+            prediction.save(mask, palette=palette)
         if picture is not None:
             save_png(output / f"{name}_overlay.png", picture)
         if probabilities:
             _save_probabilities(output / f"{name}_probabilities.npy", prediction)
         report.written.append(mask)
     return report
+
+
+def _refuse_wishes(labels: LabelTable, *, as_source: bool, palette: bool) -> None:
+    """SettingsError, before the first image, where masks cannot be had as they are wanted."""
+    if as_source and palette:
+        raise SettingsError(
+            "--as-source and --palette are both given: a palette gives class ids their colours, and with --as-source "
+            "masks hold the original ids or colours instead of class ids. Give one."
+        )
+    if as_source:
+        source_mask(np.zeros((1, 1), dtype=np.uint8), labels)
+
+
+def _meaning(*, overlays: bool, as_source: bool, palette: bool) -> str:
+    if as_source:
+        return "Masks hold the ids or colours that the classes had before the repair or conversion."
+    if palette:
+        return "Masks hold class ids as indices into a palette of colours; do not convert them to gray or RGB."
+    look = "look at the overlays beside them" if overlays else "--overlay or --palette shows them in colour"
+    return f"Masks hold class ids and look black in a viewer; {look}."
 
 
 def find_images(inputs: Sequence[str]) -> dict[str, Path]:
