@@ -119,6 +119,25 @@ def test_predict_takes_files_folders_and_patterns_and_keeps_subfolders(run, tmp_
     assert sorted(path.name for path in (tmp_path / "m2").iterdir()) == ["a.png", "c.png"]
 
 
+def test_what_predict_leaves_out_is_named_and_the_rest_is_written(run, tmp_path, trained):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    frames = [Image.new("RGB", (40, 40), (200, 20 * i, 0)) for i in range(3)]
+    frames[0].save(photos / "a.gif", save_all=True, append_images=frames[1:])
+    (photos / "notes.txt").write_text("words")
+    command = ("predict", trained, photos, "--output", tmp_path / "masks")
+    assert run(*command)[0] == 0
+    (photos / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(50))
+    code, out, _err = run(*command)
+    assert code == 1
+    assert "phone.heic" in out
+    code, out, _err = run(*command, "--json")
+    report = json.loads(out)
+    assert (code, len(report["left_out"]), report["passed_over"]) == (1, 1, 1)
+    assert report["notes"] == [f"{photos / 'a.gif'}: the first of 3 frames was used"]
+    assert report["written"] == [str(tmp_path / "masks" / "a.png")]
+
+
 def test_tiles_see_the_whole_image(run, tmp_path, trained):
     Image.effect_noise((150, 130), 60).convert("RGB").save(tmp_path / "large.png")
     code, _out, _err = run("predict", trained, tmp_path / "large.png", "--output", tmp_path / "m", "--tile", "64")

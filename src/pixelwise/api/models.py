@@ -51,9 +51,9 @@ def predict(  # noqa: PLR0913  # the door lists what one may ask for
 ) -> PredictionReport:
     """Write a mask for every image of `inputs` (files, folders, globs) below `output`: an 8-bit gray PNG of class ids.
 
-    A file that cannot be read is left out and named in the report; the others are written. With `as_source` the
-    masks hold the ids or colours that the classes had before their dataset was repaired or converted. With `palette`
-    they are palette PNGs of class ids, in the classes' colours for viewers.
+    A file that cannot be read, or whose format is not, is named in the report; the others are written. With
+    `as_source` the masks hold the ids or colours that the classes had before their dataset was repaired or converted.
+    With `palette` they are palette PNGs of class ids, in the classes' colours for viewers.
 
     Raises:
         ModelError: the model cannot be loaded.

@@ -169,7 +169,7 @@ def predict(options: argparse.Namespace) -> int:
         precision=options.precision,
     )
     _print(options, report.to_json, report.text)
-    return 1 if report.failed else 0
+    return 0 if report.complete else 1
 
 
 def serve(options: argparse.Namespace) -> int:

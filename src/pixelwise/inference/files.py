@@ -1,6 +1,5 @@
 """Masks for many images: files, folders and patterns in, one PNG each out, whatever single files do."""
 
-import glob
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.data.dataset.channels import IMAGE_SUFFIXES
 from pixelwise.data.reading import read_image
 from pixelwise.errors import DataError, SettingsError
+from pixelwise.inference.inputs import count_frames, find_images
 from pixelwise.inference.predictor import Prediction, Predictor
 from pixelwise.inference.render import overlay, save_png, source_mask
 from pixelwise.labels import LabelTable
@@ -27,12 +26,29 @@ class PredictionReport:
     """Masks, in the order of the images."""
     failed: list[str] = field(default_factory=list)
     """What is wrong with each image that could not be read."""
+    left_out: list[str] = field(default_factory=list)
+    """Images in formats that are not read, and in folders and patterns those under names of other kinds, and why."""
+    passed_over: int = 0
+    """How many other files the folders and patterns hold."""
+    notes: list[str] = field(default_factory=list)
+    """Images of several frames, of which the first was used."""
     meaning: str = ""
     """What the masks hold and how to look at them."""
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
-        return {"written": [str(path) for path in self.written], "failed": self.failed}
+        return {
+            "written": [str(path) for path in self.written],
+            "failed": self.failed,
+            "left_out": self.left_out,
+            "passed_over": self.passed_over,
+            "notes": self.notes,
+        }
+
+    @property
+    def complete(self) -> bool:
+        """Whether every image has its mask."""
+        return not (self.failed or self.left_out)
 
     def text(self) -> str:
         """For people."""
@@ -40,6 +56,9 @@ class PredictionReport:
         lines = [f"{counted(len(self.written), 'mask')} written{folder}"]
         if self.failed:
             lines += [f"{counted(len(self.failed), 'image')} could not be read:", *self.failed]
+        if self.left_out:
+            lines += [f"{counted(len(self.left_out), 'image')} left out:", *self.left_out]
+        lines += self.notes
         if self.written:
             lines.append(self.meaning)
         return "\n".join(lines)
@@ -62,15 +81,16 @@ def predict_files(
     repaired or converted, not the class ids.
 
     Raises:
-        DataError: an input does not exist, a folder has no images, or two images would give the same mask.
+        DataError: an input does not exist, a folder has no images of any kind, or two images would give the same mask.
         SettingsError: `output` cannot be written, or with `as_source` the original values are not known; or both
             `as_source` and `palette` are asked for.
     """
     _refuse_wishes(predictor.labels, as_source=as_source, palette=palette)
-    images = find_images(inputs)
-    _refuse_overwriting(images, output)
-    report = PredictionReport(meaning=_meaning(overlays=overlays, as_source=as_source, palette=palette))
-    for name, path in images.items():
+    found = find_images(inputs)
+    _refuse_overwriting(found.images, output)
+    meaning = _meaning(overlays=overlays, as_source=as_source, palette=palette)
+    report = PredictionReport(left_out=[*found.left_out.values()], passed_over=len(found.others), meaning=meaning)
+    for name, path in found.images.items():
         try:
             prediction = predictor.predict(path, probabilities=probabilities)
             picture = overlay(read_image(path), prediction.class_ids, prediction.labels) if overlays else None
@@ -87,7 +107,13 @@ def predict_files(
         if probabilities:
             _save_probabilities(output / f"{name}_probabilities.npy", prediction)
         report.written.append(mask)
+        report.notes += _frames_note(path)
     return report
+
+
+def _frames_note(path: Path) -> list[str]:
+    frames = count_frames(path)
+    return [f"{path}: the first of {frames} frames was used"] if frames > 1 else []
 
 
 def _refuse_wishes(labels: LabelTable, *, as_source: bool, palette: bool) -> None:
@@ -108,44 +134,6 @@ def _meaning(*, overlays: bool, as_source: bool, palette: bool) -> str:
         return "Masks hold class ids as indices into a palette of colours; do not convert them to gray or RGB."
     look = "look at the overlays beside them" if overlays else "--overlay or --palette shows them in colour"
     return f"Masks hold class ids and look black in a viewer; {look}."
-
-
-def find_images(inputs: Sequence[str]) -> dict[str, Path]:
-    """Output name without suffix -> image, for files, folders (searched through) and patterns such as `*.jpg`."""
-    found: dict[str, Path] = {}
-    for text in inputs:
-        for name, path in _named(text):
-            if name in found and found[name] != path:
-                raise DataError(
-                    f"{path} and {found[name]} would both be written as {name}.png. Predict them with "
-                    "different --output folders, or rename one."
-                )
-            found[name] = path
-    return found
-
-
-def _named(text: str) -> list[tuple[str, Path]]:
-    path = Path(text)
-    if path.is_dir():
-        return _below(path)
-    if path.is_file():
-        return [(path.stem, path)]
-    matches = [Path(match) for match in sorted(glob.glob(text, recursive=True))]
-    files = [(match.stem, match) for match in matches if match.suffix.lower() in IMAGE_SUFFIXES]
-    if not files:
-        raise DataError(
-            f"{text}: no such image, folder of images or pattern that matches images. Check the path; "
-            f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}."
-        )
-    return files
-
-
-def _below(folder: Path) -> list[tuple[str, Path]]:
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-    visible = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    if not visible:
-        raise DataError(f"{folder}: holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}). Check the path.")
-    return [(path.relative_to(folder).with_suffix("").as_posix(), path) for path in visible]
 
 
 def _refuse_overwriting(images: dict[str, Path], output: Path) -> None:
