@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from pixelwise.errors import DataError
 from pixelwise.inference import inputs
@@ -139,13 +139,12 @@ def test_of_several_frames_the_first_is_used_and_this_is_said(photos, tmp_path, 
     assert json.loads(json.dumps(report.to_json()))["notes"] == report.notes
 
 
-def test_smaller_versions_and_masks_in_a_tiff_are_no_frames(photos):
-    def page(kind):
-        image = Image.new("RGB", (4, 3))
-        image.encoderinfo = {"tiffinfo": {254: kind}}
-        return image
-
-    path = photos("b.tif", save_all=True, append_images=[page(1), page(4), page(2)])
+def test_smaller_versions_and_masks_in_a_tiff_are_no_frames(tmp_path):
+    path = tmp_path / "b.tif"
+    with TiffImagePlugin.AppendingTiffWriter(str(path), new=True) as file:
+        for subfile_type in (0, 1, 4, 2):  # TIFF 6.0, NewSubfileType: an image, a smaller version, a mask, a page
+            Image.new("RGB", (4, 3)).save(file, "TIFF", tiffinfo={254: subfile_type})
+            file.newFrame()
     with Image.open(path) as opened:
         assert opened.n_frames == 4
     assert count_frames(path) == 2

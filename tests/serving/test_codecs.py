@@ -46,6 +46,12 @@ def test_an_overlay_is_the_photo_under_the_colours():
     assert np.asarray(Image.open(io.BytesIO(reply("image/png;overlay;opacity=1"))))[0, 0].tolist() == [0, 0, 255]
 
 
+def test_a_palette_can_be_the_default():
+    require_default("image/png; palette=true")
+    encoded_mask = choose_reply("*/*", default="image/png; palette=true").encode(PHOTO, PREDICTION)
+    assert Image.open(io.BytesIO(encoded_mask)).mode == "P"
+
+
 def test_an_overlay_has_no_palette():
     with pytest.raises(Refusal, match="overlay and palette") as caught:
         choose_reply("image/png; overlay=true; palette=true")
