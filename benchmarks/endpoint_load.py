@@ -66,11 +66,11 @@ def contents_of(folder):
 
 def loop_speed(predictor, contents, seconds):
     """Images per second of the loop, and processor seconds for each."""
-    from pixelwise.inference.render import mask_image
+    from pixelwise.inference.render import written_mask
 
     def one(content):
         prediction = predictor.predict(content)
-        mask_image(prediction.class_ids, prediction.labels).save(io.BytesIO(), "PNG")
+        written_mask(prediction.class_ids, prediction.labels, palette=False).save(io.BytesIO(), "PNG")
 
     return _speed(one, itertools.cycle(contents), seconds)
 

@@ -40,7 +40,8 @@ FLAGS = {
     "report": {"--figures", "--json"},
     "export": {"--output", "--size", "--json"},
     "score": {"--output", "--num-classes", "--classes", "--json"},
-    "predict": MACHINE_FLAGS | {"--output", "--overlay", "--as-source", "--probabilities", "--tile", "--json"},
+    "predict": MACHINE_FLAGS
+    | {"--output", "--overlay", "--as-source", "--palette", "--probabilities", "--tile", "--json"},
     "train": CHANNEL_FLAGS
     | {"--output", "--config", "--resume", "--start-from", "--classes", "--device", "--quiet", "--json"},
 }

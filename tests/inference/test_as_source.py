@@ -80,6 +80,12 @@ def test_a_model_without_original_values_refuses_before_anything_is_written(tmp_
     assert not (tmp_path / "predicted").exists()
 
 
+def test_original_values_have_no_palette(tmp_path):
+    labels = LabelTable.named(NAMES, sources={0: [7], 1: [8]})
+    with pytest.raises(SettingsError, match=r"--as-source and --palette are both given.*Give one"):
+        predict_files(Fixed(labels), [], tmp_path, overlays=False, probabilities=False, as_source=True, palette=True)
+
+
 def test_from_colours_to_ids_and_back(tmp_path):
     colors = np.array([[[70, 130, 180], [128, 64, 128], [128, 64, 128]]], dtype=np.uint8)
     dataset, out = tmp_path / "dataset", tmp_path / "out"

@@ -10,7 +10,7 @@ from torch import nn
 
 from pixelwise.bundle import Bundle
 from pixelwise.errors import DataError
-from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.predictor import Prediction, Predictor
 from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.runtime import Runtime
@@ -113,9 +113,27 @@ def test_tiles_can_be_asked_for(predictor):
     assert np.array_equal(predictor.predict(large).class_ids, np.kron(EXPECTED, np.ones((5, 5), dtype=np.uint8)))
 
 
-def test_a_saved_prediction_is_a_palette_png_of_class_ids(predictor, tmp_path):
+def test_a_saved_prediction_is_a_gray_png_of_class_ids(predictor, tmp_path):
     predictor.predict(PIXELS).save(tmp_path / "deep" / "a.png")
     with Image.open(tmp_path / "deep" / "a.png") as saved:
+        assert (saved.mode, saved.size) == ("L", (32, 16))
+        assert np.array_equal(np.asarray(saved), EXPECTED)
+        assert np.array_equal(np.asarray(saved.convert("L")), EXPECTED)
+
+
+@pytest.mark.parametrize("reader", ["imageio.v3", "skimage.io"])
+def test_other_libraries_read_class_ids_from_a_saved_prediction(tmp_path, reader):
+    read = pytest.importorskip(reader).imread
+    class_ids = np.array([[0, 1, 3], [6, 8, 253]], dtype=np.uint8)
+    Prediction(class_ids, LabelTable.numbered(254)).save(tmp_path / "a.png")
+    found = read(tmp_path / "a.png")
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, class_ids)
+
+
+def test_a_prediction_saved_with_a_palette_shows_the_colours_of_its_classes(predictor, tmp_path):
+    predictor.predict(PIXELS).save(tmp_path / "a.png", palette=True)
+    with Image.open(tmp_path / "a.png") as saved:
         assert (saved.mode, saved.size) == ("P", (32, 16))
         assert np.array_equal(np.asarray(saved), EXPECTED)
         assert np.asarray(saved.convert("RGB"))[0, 0].tolist() == list(LABELS.colors[1])

@@ -17,6 +17,12 @@ def test_a_mask_image_keeps_ids_as_pixels_and_shows_the_classes_colours():
     assert np.asarray(image.convert("RGB")).tolist() == [[[0, 100, 200], [100, 0, 50], [255, 255, 255]]]
 
 
+def test_a_written_mask_is_gray_or_has_a_palette_and_its_pixels_are_ids():
+    for palette, mode in ((False, "L"), (True, "P")):
+        image = render.written_mask(CLASS_IDS, LABELS, palette=palette)
+        assert (image.mode, np.asarray(image).tolist()) == (mode, CLASS_IDS.tolist())
+
+
 def test_an_overlay_mixes_colours_in_and_leaves_ignored_pixels_alone():
     photo = Image.new("RGB", (3, 1), (200, 200, 200))
     assert np.asarray(render.overlay(photo, CLASS_IDS, LABELS)).tolist() == [

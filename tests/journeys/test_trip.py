@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import pixelwise
+from pixelwise.labels import LabelTable
 from tests.conftest import TINY_FLAGS
 
 TINY = {"pretrained": False, "backbone": "mobilenetv2_035", "algorithm": "fcn", "crop_size": 32}
@@ -67,7 +68,7 @@ def test_scoring_predicted_masks_gives_the_evaluation(run, tmp_path, trained):
     assert json.loads(out)["confusion"] == stored["confusion"]
 
 
-def test_masks_are_palette_pngs_of_the_images_size_with_overlays_and_probabilities(run, tmp_path, trained):
+def test_masks_are_gray_pngs_of_the_images_size_with_overlays_and_probabilities(run, tmp_path, trained):
     image = tmp_path / "photo.jpg"
     Image.effect_noise((71, 39), 60).convert("RGB").save(image)
     code, out, _err = run(
@@ -76,13 +77,31 @@ def test_masks_are_palette_pngs_of_the_images_size_with_overlays_and_probabiliti
     assert code == 0
     assert json.loads(out)["written"] == [str(tmp_path / "out" / "photo.png")]
     with Image.open(tmp_path / "out" / "photo.png") as mask:
-        assert (mask.mode, mask.size) == ("P", (71, 39))
+        assert (mask.mode, mask.size) == ("L", (71, 39))
         assert set(np.unique(np.array(mask))) <= {0, 1}
     with Image.open(tmp_path / "out" / "photo_overlay.png") as picture:
         assert (picture.mode, picture.size) == ("RGB", (71, 39))
     shares = np.load(tmp_path / "out" / "photo_probabilities.npy")
     assert (shares.shape, shares.dtype) == ((2, 39, 71), np.float16)
     assert shares.sum(0) == pytest.approx(np.ones((39, 71)), abs=2e-3)
+
+
+def test_the_last_line_says_how_to_look_at_masks_and_a_palette_is_one_way(run, tmp_path, trained):
+    dataset = trained.parent / "dataset"
+    _code, out, _err = run("predict", trained, dataset / "validation", "--output", tmp_path / "gray")
+    last = out.splitlines()[-1]
+    assert all(word in last for word in ("class ids", "black", "--overlay", "--palette"))
+    command = ("predict", trained, dataset / "validation", "--output", tmp_path / "colours", "--palette")
+    code, out, _err = run(*command)
+    assert (code, "black" in out) == (0, False)
+    labels = LabelTable.read(dataset / "classes.json")
+    for gray in (tmp_path / "gray").iterdir():
+        with Image.open(gray) as ids, Image.open(tmp_path / "colours" / gray.name) as shown:
+            assert (ids.mode, shown.mode) == ("L", "P")
+            assert np.array_equal(np.asarray(ids), np.asarray(shown))
+            assert shown.getpalette()[:6] == [*labels.colors[0], *labels.colors[1]]
+    code, _out, err = run(*command, "--as-source")
+    assert (code, "Give one" in err) == (2, True)
 
 
 def test_predict_takes_files_folders_and_patterns_and_keeps_subfolders(run, tmp_path, trained):
@@ -98,6 +117,25 @@ def test_predict_takes_files_folders_and_patterns_and_keeps_subfolders(run, tmp_
     ]
     run("predict", trained, f"{photos}/day/*.jpg", photos / "a.png", "--output", tmp_path / "m2")
     assert sorted(path.name for path in (tmp_path / "m2").iterdir()) == ["a.png", "c.png"]
+
+
+def test_what_predict_leaves_out_is_named_and_the_rest_is_written(run, tmp_path, trained):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    frames = [Image.new("RGB", (40, 40), (200, 20 * i, 0)) for i in range(3)]
+    frames[0].save(photos / "a.gif", save_all=True, append_images=frames[1:])
+    (photos / "notes.txt").write_text("words")
+    command = ("predict", trained, photos, "--output", tmp_path / "masks")
+    assert run(*command)[0] == 0
+    (photos / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(50))
+    code, out, _err = run(*command)
+    assert code == 1
+    assert "phone.heic" in out
+    code, out, _err = run(*command, "--json")
+    report = json.loads(out)
+    assert (code, len(report["left_out"]), report["passed_over"]) == (1, 1, 1)
+    assert report["notes"] == [f"{photos / 'a.gif'}: the first of 3 frames was used"]
+    assert report["written"] == [str(tmp_path / "masks" / "a.png")]
 
 
 def test_tiles_see_the_whole_image(run, tmp_path, trained):

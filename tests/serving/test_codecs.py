@@ -25,8 +25,15 @@ def reply(accept):
     return choose_reply(accept).encode(PHOTO, PREDICTION)
 
 
-def test_a_png_holds_class_ids_and_their_colours():
-    image = Image.open(io.BytesIO(reply("image/png")))
+@pytest.mark.parametrize("accept", ["", "*/*", "image/png", "image/png; palette=false"])
+def test_a_png_holds_class_ids_in_gray(accept):
+    image = Image.open(io.BytesIO(reply(accept)))
+    assert (image.format, image.mode, image.size) == ("PNG", "L", (3, 2))
+    assert np.array_equal(np.asarray(image), CLASS_IDS)
+
+
+def test_a_png_with_a_palette_holds_class_ids_and_their_colours():
+    image = Image.open(io.BytesIO(reply("image/png; palette=true")))
     assert (image.format, image.mode, image.size) == ("PNG", "P", (3, 2))
     assert np.array_equal(np.asarray(image), CLASS_IDS)
     assert np.asarray(image.convert("RGB"))[0, 2].tolist() == [0, 255, 0]
@@ -37,6 +44,18 @@ def test_an_overlay_is_the_photo_under_the_colours():
     assert overlaid.shape == (2, 3, 3)
     assert np.abs(overlaid[0, 0].astype(int) - (50, 50, 178)).max() <= 1  # halfway from 100 to (0, 0, 255)
     assert np.asarray(Image.open(io.BytesIO(reply("image/png;overlay;opacity=1"))))[0, 0].tolist() == [0, 0, 255]
+
+
+def test_a_palette_can_be_the_default():
+    require_default("image/png; palette=true")
+    encoded_mask = choose_reply("*/*", default="image/png; palette=true").encode(PHOTO, PREDICTION)
+    assert Image.open(io.BytesIO(encoded_mask)).mode == "P"
+
+
+def test_an_overlay_has_no_palette():
+    with pytest.raises(Refusal, match="overlay and palette") as caught:
+        choose_reply("image/png; overlay=true; palette=true")
+    assert caught.value.status == 400
 
 
 @pytest.mark.parametrize("opacity", ["2", "-1", "nan", "much"])

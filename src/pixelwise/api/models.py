@@ -43,19 +43,22 @@ def predict(  # noqa: PLR0913  # the door lists what one may ask for
     output: PathLike,
     overlay: bool = False,
     as_source: bool = False,
+    palette: bool = False,
     probabilities: bool = False,
     tile: int | None = None,
     device: str | None = None,
     precision: str | None = None,
 ) -> PredictionReport:
-    """Write a mask for every image of `inputs` (files, folders, globs) below `output`.
+    """Write a mask for every image of `inputs` (files, folders, globs) below `output`: an 8-bit gray PNG of class ids.
 
-    A file that cannot be read is left out and named in the report; the others are written. With `as_source` the
-    masks hold the ids or colours that the classes had before their dataset was repaired or converted.
+    A file that cannot be read, or whose format is not, is named in the report; the others are written. With
+    `as_source` the masks hold the ids or colours that the classes had before their dataset was repaired or converted.
+    With `palette` they are palette PNGs of class ids, in the classes' colours for viewers.
 
     Raises:
         ModelError: the model cannot be loaded.
         DataError: an input does not exist, or two would give the same mask.
+        SettingsError: `output` cannot be written, or `as_source` cannot be had or is asked for beside `palette`.
     """
     chosen = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     predictor = load(model, device=device, precision=precision, tile=tile)
@@ -65,6 +68,7 @@ def predict(  # noqa: PLR0913  # the door lists what one may ask for
         Path(output),
         overlays=overlay,
         as_source=as_source,
+        palette=palette,
         probabilities=probabilities,
     )
 

@@ -164,6 +164,7 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument("--output", required=True, metavar="DIR", help="folder for the masks")
     parser.add_argument("--overlay", action="store_true", help="also write each mask drawn over its image")
     parser.add_argument("--as-source", action="store_true", help="in the ids or colours before a repair or conversion")
+    parser.add_argument("--palette", action="store_true", help="palette PNGs as VOC's, which viewers show in colour")
     parser.add_argument("--probabilities", action="store_true", help="also write .npy files (K, H, W) float16")
     _add_tile(parser)
     _add_machine(parser)

@@ -162,13 +162,14 @@ def predict(options: argparse.Namespace) -> int:
         output=options.output,
         overlay=options.overlay,
         as_source=options.as_source,
+        palette=options.palette,
         probabilities=options.probabilities,
         tile=options.tile,
         device=options.device,
         precision=options.precision,
     )
     _print(options, report.to_json, report.text)
-    return 1 if report.failed else 0
+    return 0 if report.complete else 1
 
 
 def serve(options: argparse.Namespace) -> int:

@@ -1,6 +1,5 @@
 """Masks for many images: files, folders and patterns in, one PNG each out, whatever single files do."""
 
-import glob
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.data.dataset.channels import IMAGE_SUFFIXES
 from pixelwise.data.reading import read_image
 from pixelwise.errors import DataError, SettingsError
+from pixelwise.inference.inputs import count_frames, find_images
 from pixelwise.inference.predictor import Prediction, Predictor
 from pixelwise.inference.render import overlay, save_png, source_mask
+from pixelwise.labels import LabelTable
 from pixelwise.outputs import whole
 from pixelwise.phrases import counted
 
@@ -26,10 +26,29 @@ class PredictionReport:
     """Masks, in the order of the images."""
     failed: list[str] = field(default_factory=list)
     """What is wrong with each image that could not be read."""
+    left_out: list[str] = field(default_factory=list)
+    """Images in formats that are not read, and in folders and patterns those under names of other kinds, and why."""
+    passed_over: int = 0
+    """How many other files the folders and patterns hold."""
+    notes: list[str] = field(default_factory=list)
+    """Images of several frames, of which the first was used."""
+    meaning: str = ""
+    """What the masks hold and how to look at them."""
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
-        return {"written": [str(path) for path in self.written], "failed": self.failed}
+        return {
+            "written": [str(path) for path in self.written],
+            "failed": self.failed,
+            "left_out": self.left_out,
+            "passed_over": self.passed_over,
+            "notes": self.notes,
+        }
+
+    @property
+    def complete(self) -> bool:
+        """Whether every image has its mask."""
+        return not (self.failed or self.left_out)
 
     def text(self) -> str:
         """For people."""
@@ -37,6 +56,11 @@ class PredictionReport:
         lines = [f"{counted(len(self.written), 'mask')} written{folder}"]
         if self.failed:
             lines += [f"{counted(len(self.failed), 'image')} could not be read:", *self.failed]
+        if self.left_out:
+            lines += [f"{counted(len(self.left_out), 'image')} left out:", *self.left_out]
+        lines += self.notes
+        if self.written:
+            lines.append(self.meaning)
         return "\n".join(lines)
 
 
@@ -48,22 +72,25 @@ def predict_files(
     overlays: bool,
     probabilities: bool,
     as_source: bool = False,
+    palette: bool = False,
 ) -> PredictionReport:
     """Write `NAME.png` below `output` for each image; also `NAME_overlay.png`, `NAME_probabilities.npy` if asked.
 
-    Below a folder given as input, images keep their subfolders. With `as_source` masks hold the values or colours
-    that the classes had before the dataset was repaired or converted, not the class ids.
+    Below a folder given as input, images keep their subfolders. Masks are 8-bit gray PNGs of class ids, with `palette`
+    palette PNGs. With `as_source` they hold the values or colours that the classes had before the dataset was
+    repaired or converted, not the class ids.
 
     Raises:
-        DataError: an input does not exist, a folder has no images, or two images would give the same mask.
-        SettingsError: `output` cannot be written, or with `as_source` the original values are not known.
+        DataError: an input does not exist, a folder has no images of any kind, or two images would give the same mask.
+        SettingsError: `output` cannot be written, or with `as_source` the original values are not known; or both
+            `as_source` and `palette` are asked for.
     """
-    if as_source:
-        source_mask(np.zeros((1, 1), dtype=np.uint8), predictor.labels)  # refuses before the first image
-    images = find_images(inputs)
-    _refuse_overwriting(images, output)
-    report = PredictionReport()
-    for name, path in images.items():
+    _refuse_wishes(predictor.labels, as_source=as_source, palette=palette)
+    found = find_images(inputs)
+    _refuse_overwriting(found.images, output)
+    meaning = _meaning(overlays=overlays, as_source=as_source, palette=palette)
+    report = PredictionReport(left_out=[*found.left_out.values()], passed_over=len(found.others), meaning=meaning)
+    for name, path in found.images.items():
         try:
             prediction = predictor.predict(path, probabilities=probabilities)
             picture = overlay(read_image(path), prediction.class_ids, prediction.labels) if overlays else None
@@ -74,51 +101,39 @@ def predict_files(
         if as_source:
             save_png(mask, source_mask(prediction.class_ids, prediction.labels))
         else:
-            prediction.save(mask)
+            prediction.save(mask, palette=palette)
         if picture is not None:
             save_png(output / f"{name}_overlay.png", picture)
         if probabilities:
             _save_probabilities(output / f"{name}_probabilities.npy", prediction)
         report.written.append(mask)
+        report.notes += _frames_note(path)
     return report
 
 
-def find_images(inputs: Sequence[str]) -> dict[str, Path]:
-    """Output name without suffix -> image, for files, folders (searched through) and patterns such as `*.jpg`."""
-    found: dict[str, Path] = {}
-    for text in inputs:
-        for name, path in _named(text):
-            if name in found and found[name] != path:
-                raise DataError(
-                    f"{path} and {found[name]} would both be written as {name}.png. Predict them with "
-                    "different --output folders, or rename one."
-                )
-            found[name] = path
-    return found
+def _frames_note(path: Path) -> list[str]:
+    frames = count_frames(path)
+    return [f"{path}: the first of {frames} frames was used"] if frames > 1 else []
 
 
-def _named(text: str) -> list[tuple[str, Path]]:
-    path = Path(text)
-    if path.is_dir():
-        return _below(path)
-    if path.is_file():
-        return [(path.stem, path)]
-    matches = [Path(match) for match in sorted(glob.glob(text, recursive=True))]
-    files = [(match.stem, match) for match in matches if match.suffix.lower() in IMAGE_SUFFIXES]
-    if not files:
-        raise DataError(
-            f"{text}: no such image, folder of images or pattern that matches images. Check the path; "
-            f"images end in {', '.join(sorted(IMAGE_SUFFIXES))}."
+def _refuse_wishes(labels: LabelTable, *, as_source: bool, palette: bool) -> None:
+    """SettingsError, before the first image, where masks cannot be had as they are wanted."""
+    if as_source and palette:
+        raise SettingsError(
+            "--as-source and --palette are both given: a palette gives class ids their colours, and with --as-source "
+            "masks hold the original ids or colours instead of class ids. Give one."
         )
-    return files
+    if as_source:
+        source_mask(np.zeros((1, 1), dtype=np.uint8), labels)
 
 
-def _below(folder: Path) -> list[tuple[str, Path]]:
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-    visible = [path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-    if not visible:
-        raise DataError(f"{folder}: holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}). Check the path.")
-    return [(path.relative_to(folder).with_suffix("").as_posix(), path) for path in visible]
+def _meaning(*, overlays: bool, as_source: bool, palette: bool) -> str:
+    if as_source:
+        return "Masks hold the ids or colours that the classes had before the repair or conversion."
+    if palette:
+        return "Masks hold class ids as indices into a palette of colours; do not convert them to gray or RGB."
+    look = "look at the overlays beside them" if overlays else "--overlay or --palette shows them in colour"
+    return f"Masks hold class ids and look black in a viewer; {look}."
 
 
 def _refuse_overwriting(images: dict[str, Path], output: Path) -> None:

@@ -13,7 +13,7 @@ from pixelwise.bundle import Bundle
 from pixelwise.data.reading import read_image
 from pixelwise.errors import DataError
 from pixelwise.inference.forward import class_logits, likeliest, probabilities_of
-from pixelwise.inference.render import mask_image, save_png
+from pixelwise.inference.render import save_png, written_mask
 from pixelwise.labels import LabelTable
 from pixelwise.runtime import Runtime
 
@@ -27,9 +27,13 @@ class Prediction(NamedTuple):
     labels: LabelTable
     probabilities: NDArray[np.float32] | None = None  # (K, H, W), summing to 1 over the classes
 
-    def save(self, path: Path | str) -> None:
-        """Write the class map as an 8-bit palette PNG whose pixel values are the class ids."""
-        save_png(Path(path), mask_image(self.class_ids, self.labels))
+    def save(self, path: Path | str, *, palette: bool = False) -> None:
+        """Write the class map as an 8-bit gray PNG whose pixel values are the class ids.
+
+        With `palette` it is a palette PNG, as VOC's masks are: viewers show the classes' colours, and programs that
+        resolve the palette read other numbers.
+        """
+        save_png(Path(path), written_mask(self.class_ids, self.labels, palette=palette))
 
 
 class Predictor:

@@ -1,4 +1,4 @@
-"""Class maps as pictures: palette PNG, overlay, error map, legend and captioned panels."""
+"""Class maps as files and as pictures: masks, overlay, error map, legend and captioned panels."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +23,16 @@ def mask_image(class_ids: NDArray[np.uint8], labels: LabelTable) -> Image.Image:
     image = Image.fromarray(np.ascontiguousarray(class_ids, dtype=np.uint8))
     image.putpalette(labels.palette())
     return image
+
+
+def written_mask(class_ids: NDArray[np.uint8], labels: LabelTable, *, palette: bool) -> Image.Image:
+    """The class map (H, W) uint8 as masks go out: mode "L", or with `palette` mode "P"; pixel values are the ids.
+
+    Many readers (OpenCV, scikit-image, imageio) resolve a palette and find other numbers than the ids.
+    """
+    if palette:
+        return mask_image(class_ids, labels)
+    return Image.fromarray(np.ascontiguousarray(class_ids, dtype=np.uint8))
 
 
 def source_mask(class_ids: NDArray[np.uint8], labels: LabelTable) -> Image.Image:

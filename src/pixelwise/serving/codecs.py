@@ -12,7 +12,7 @@ from PIL import Image
 from pixelwise.data.reading import open_image, read_image
 from pixelwise.errors import SettingsError
 from pixelwise.inference.predictor import Prediction
-from pixelwise.inference.render import mask_image, overlay
+from pixelwise.inference.render import overlay, written_mask
 from pixelwise.labels import hex_color
 from pixelwise.serving.limits import Refusal
 from pixelwise.serving.media_types import MediaType, parse_media_type, wanted
@@ -94,8 +94,11 @@ def require_room(reply: Reply, pixels: Pixels, num_classes: int) -> None:
 
 
 def _png(asked: MediaType) -> Reply:
+    palette = asked.switch("palette")
     if not asked.switch("overlay"):
-        return Reply("image/png", lambda _, prediction: _saved(mask_image(prediction.class_ids, prediction.labels)))
+        return Reply("image/png", lambda _, prediction: _mask(prediction, palette=palette))
+    if palette:
+        raise Refusal(400, "Accept has overlay and palette, which are two pictures. Ask for one.")
     opacity = _share(asked.parameters.get("opacity", "0.5"))
     return Reply("image/png", lambda pixels, prediction: _overlaid(pixels, prediction, opacity))
 
@@ -115,7 +118,8 @@ def _record(asked: MediaType) -> Reply:
 
 
 REPLIES: dict[str, Callable[[MediaType], Reply]] = {
-    "image/png": _png,  # class ids; `overlay=true` for the image under the class colours, `opacity` from 0 to 1
+    # class ids in gray or with `palette=true`; `overlay=true` for the image under their colours, `opacity` from 0 to 1
+    "image/png": _png,
     "application/json": _json,
     "application/x-npy": _npy,  # class ids (H, W) uint8; `probabilities=true` for (K, H, W) float32
     "application/x-recordio-protobuf": _record,
@@ -164,6 +168,10 @@ def _counts(starts: NDArray[np.int64], lengths: NDArray[np.int64], size: int) ->
     counts = np.stack([starts - ends[:-1], lengths], axis=1).ravel().tolist()
     rest = size - int(ends[-1])
     return [*counts, rest] if rest else counts
+
+
+def _mask(prediction: Prediction, *, palette: bool) -> bytes:
+    return _saved(written_mask(prediction.class_ids, prediction.labels, palette=palette))
 
 
 def _overlaid(pixels: Pixels, prediction: Prediction, opacity: float) -> bytes:

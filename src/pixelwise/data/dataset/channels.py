@@ -3,3 +3,8 @@
 SPLITS = ("train", "validation", "test")
 CHANNELS = tuple(name for split in SPLITS for name in (split, f"{split}_annotation"))
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+PREDICTED_SUFFIXES = IMAGE_SUFFIXES | {
+    *(".jpe", ".jfif", ".mpo", ".gif", ".apng", ".dib", ".jp2", ".j2k", ".avif", ".ppm", ".pgm", ".pbm", ".pnm"),
+    *(".tga", ".pcx", ".sgi", ".dds", ".ico", ".icns", ".qoi"),
+}
+"""What `predict` takes: a dataset's images and all else that Pillow reads without other packages."""
