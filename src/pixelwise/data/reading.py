@@ -26,7 +26,10 @@ from pixelwise.data.refusals import (
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 
-DECODERS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "PPM", "TGA", "AVIF")
+DECODERS = (
+    *("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "AVIF"),
+    *("PPM", "TGA", "PCX", "SGI", "DIB", "DDS", "ICO", "ICNS", "QOI"),
+)
 """Of Pillow's decoders those that may meet a file, whatever its name: EPS would start a PostScript interpreter."""
 
 MAX_PIXELS = 500_000_000
