@@ -89,22 +89,29 @@ class Objects:
     def notes(self) -> list[str]:
         """A sentence for each reason that readers leave to this: how many objects, and the first."""
         said = [(reason, self.named[reason]) for reason in MEANING if reason in self.named and reason != PASSED_OVER]
-        return [
+        notes = [
             f"{found.objects:,} of {counted(self.given, 'object')} {MEANING[reason]}; the first is {found.first}."
             for reason, found in said
         ]
+        if 2 * sum(found.objects for reason, found in said if reason in (OUTSIDE, MOSTLY_OUTSIDE)) > self.given:
+            notes.append(f"Most objects lie outside. {self._remedy(OUTSIDE)}")
+        return notes
 
     def refusal(self) -> str:
         """Why no object reached a mask, with the likely cause and what to do; for `sound` of 0."""
         most = max(self.named, key=lambda reason: self.named[reason].objects)
         found = self.named[most]
-        return (
-            f"none of its {counted(self.given, 'object')} reaches a mask: {found.objects:,} {MEANING[most]}, the "
-            f"first is {found.first}. {self._remedy(most)}"
+        none = (
+            "its only object reaches no mask"
+            if self.given == 1
+            else f"none of its {self.given:,} objects reaches a mask"
         )
+        return f"{none}: {found.objects:,} {MEANING[most]}, the first is {found.first}. {self._remedy(most)}"
 
     def _remedy(self, reason: str) -> str:
         reach = self.reach
+        if reason == OUTSIDE and reach.ratio <= 1:
+            return "Expected pixels of the images, counted from the left top corner. Export the objects as such."
         return {
             NO_IMAGE: "Expected annotations whose image_id is the id of an image. Export the file again.",
             NO_CATEGORY: "Expected annotations whose category_id is the id of a category. Export the file again.",

@@ -234,3 +234,26 @@ def test_panoptic_orphans_and_ids_of_text(tmp_path, run):
     report = run("coco")
     assert (mask(tmp_path / "dataset", "p1") == 1).all()
     assert any("1 of 3 objects belong to no image" in note and "image_id is '7'" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("form", ["cvat", "labelme"])
+def test_a_source_on_which_nobody_drew_is_refused(tmp_path, run, form):
+    WRITERS[form](tmp_path / "source")
+    with pytest.raises(DataError, match=r"none of its 3 (images has an annotation|JSON files of LabelMe has a shape)"):
+        run(form)
+    assert not (tmp_path / "dataset").exists()
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_where_most_lie_outside_the_note_says_that_the_scale_may_be_another(tmp_path, run, form):
+    WRITERS[form](tmp_path / "source", *((i, 1, MOSTLY) for i in range(3)))
+    assert any(
+        note.startswith("Most objects lie outside. Coordinates reach 28, 6 in an image of 20 x 10 px")
+        for note in run(form).notes
+    )
+
+
+def test_stuff_whose_objects_are_all_outside_is_refused_for_this_reason(tmp_path, run):
+    coco(tmp_path / "source", (0, 1, OUTSIDE), (1, 2, OUTSIDE), name="stuff.json")
+    with pytest.raises(DataError, match="none of its 2 objects reaches a mask: 2 lie outside of their images"):
+        run("coco")

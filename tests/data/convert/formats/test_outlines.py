@@ -84,4 +84,7 @@ def test_a_refusal_says_the_likely_cause():
     assert "look normalised, as YOLO and others write them" in counted(box(0.1, 0.2, 0.9, 1)).refusal()
     outside = counted(box(120, 10, 130, 90), has_pixels=False).refusal()
     assert "Coordinates reach 130, 90 in an image of 100 x 80 px: they were drawn at another scale." in outside
+    left = counted(box(-30, 10, -20, 20), has_pixels=False).refusal()
+    assert "lie outside of their images" in left
+    assert "Expected pixels of the images, counted from the left top corner." in left
     assert "polygons of three points or more" in counted(has_pixels=False).refusal()

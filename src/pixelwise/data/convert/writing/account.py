@@ -15,22 +15,22 @@ def accounted(done: Mapping[str, Done], orphans: Objects | None) -> tuple[Object
     Raises:
         DataError: no mask has a pixel of a class, or the format has objects and none is where it is meant to be.
     """
+    counts = {place: entry.objects for place, entry in done.items() if entry.objects is not None}
+    whole = Objects.united([*counts.values(), *([orphans] if orphans is not None else [])]) if counts else None
+    if whole is not None and not whole.given:
+        raise DataError(
+            f"none of its {counted(len(counts), 'image')} has an annotation, expected objects in some of them. "
+            "Annotate them, or export the annotations again."
+        )
+    if whole is not None and not whole.sound:
+        raise DataError(whole.refusal())
     if done and not any(entry.classes for entry in done.values()):
         raise DataError(
             f"none of its {counted(len(done), 'mask')} has a pixel of a class: all are ignored. Check that the classes "
             "given are those of the masks."
         )
-    counts = {place: entry.objects for place, entry in done.items() if entry.objects is not None}
-    if not counts:
+    if whole is None:
         return None, []
-    whole = Objects.united([*counts.values(), *([orphans] if orphans is not None else [])])
-    if not whole.given:
-        raise DataError(
-            f"none of its {counted(len(counts), 'image')} has an annotation, expected objects in some of them. "
-            "Annotate them, or export the annotations again."
-        )
-    if not whole.sound:
-        raise DataError(whole.refusal())
     return whole, [*whole.notes(), *_bare({place: done[place] for place, found in counts.items() if not found.given})]
 
 

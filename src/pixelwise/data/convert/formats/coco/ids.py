@@ -9,7 +9,7 @@ Id = int | str
 
 def plain_id(value: Any) -> Any:
     """A text or a float that is a whole number, as this number; all else as it is."""
-    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 20:
+    if isinstance(value, str) and value.strip().removeprefix("-").isdecimal() and len(value) < 20:
         return int(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 

@@ -57,6 +57,11 @@ def read(source: Source, options: Options) -> Conversion:
             "that holds both, or save with the image data in LabelMe."
         )
     used = Counter(label for document in documents for label in document.labels.elements())
+    if not used:
+        raise DataError(
+            f"{source.path}: none of its {len(documents)} JSON files of LabelMe has a shape, expected shapes in some "
+            "of them. Annotate the images first."
+        )
     classes, notes = _classes(source, options, used)
     if len(documents) < len(names):
         notes.append(f"{len(names) - len(documents)} JSON files are not LabelMe's and were passed over.")
