@@ -142,10 +142,10 @@ def _drawn(image: ElementTree.Element, shape: tuple[int, int], classes: Classes)
         region = _mask(entry.attrib, shape) if corners is None else polygons([corners], shape)
         class_ids[region] = classes.ids[label]
         outline = [] if corners is None else [np.array(corners).reshape(-1, 2)]
-        name = f"a {entry.tag} {label!r} of {image.get('name')}"
+        name = f"{entry.tag} {label!r} of {image.get('name')}"
         count_object(counts, name, outline, has_pixels=bool(region.any()), shape=shape)
     for entry in (s for s in image if s.tag in _WITHOUT_AREA):
-        counts.add(f"a {entry.tag} {entry.get('label')!r} of {image.get('name')}", PASSED_OVER)
+        counts.add(f"{entry.tag} {entry.get('label')!r} of {image.get('name')}", PASSED_OVER)
     return Drawn(class_ids, counts)
 
 
