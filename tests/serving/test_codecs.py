@@ -128,6 +128,12 @@ def test_formats_whose_decoders_run_programs_are_refused():
     assert caught.value.status == 415
 
 
+def test_what_is_another_kind_of_file_is_named():
+    with pytest.raises(Refusal, match="The image is a HEIC, expected one of JPEG") as caught:
+        decode_image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", max_pixels=10**6)
+    assert caught.value.status == 415
+
+
 @pytest.mark.parametrize("content", [b"garbage", encoded(PIXELS)[:60], encoded(PIXELS, "JPEG")[:-200]])
 def test_what_is_no_image_is_said_to_be_none(content):
     with pytest.raises(DataError, match="image"):

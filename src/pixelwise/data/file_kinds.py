@@ -9,8 +9,8 @@ from PIL import TiffImagePlugin
 # Where the bytes stand, what they are, and what such a file is called.
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF-", "a PDF"),
-    (0, b"%!PS", "a PostScript file"),
-    (0, b"\xc5\xd0\xd3\xc6", "a PostScript file"),
+    (0, b"%!PS", "a PostScript file (EPS)"),
+    (0, b"\xc5\xd0\xd3\xc6", "a PostScript file (EPS)"),
     (0, b"8BPS", "a Photoshop file"),
     (0, b"PK\x03\x04", "a ZIP archive"),
     (0, b"\x1f\x8b", "a gzip archive"),
@@ -36,14 +36,15 @@ _ENTRIES = 4096  # no sound file has more in its first directory
 
 def what_is(content: bytes) -> str:
     """Such as "is not an image but an HTML page" or "is a TIFF of 6 bands of 16 bits, which is not read"."""
-    kind = _kind_of(content)
+    kind = kind_of(content)
     if kind is None:
         return "is not an image"
     is_picture = kind.endswith(_PICTURES) or " TIFF" in kind
     return f"is {kind}, which is not read" if is_picture else f"is not an image but {kind}"
 
 
-def _kind_of(content: bytes) -> str | None:
+def kind_of(content: bytes) -> str | None:
+    """Such as "an HTML page" or "a TIFF of 6 bands of 16 bits"; None where the bytes tell nothing."""
     head = content[:512]
     for place, signature, kind in _SIGNATURES:
         if head[place:].startswith(signature):

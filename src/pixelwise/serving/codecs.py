@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pixelwise.data.file_kinds import kind_of
 from pixelwise.data.reading import open_image, read_image
-from pixelwise.errors import SettingsError
+from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Prediction
 from pixelwise.inference.render import overlay, written_mask
 from pixelwise.labels import hex_color
@@ -52,9 +53,15 @@ def decode_image(content: bytes, *, max_pixels: int) -> Pixels:
         Refusal: 413, the image has more than `max_pixels`; 415, the format is another.
         DataError: the image cannot be decoded.
     """
-    image = open_image(content)
+    try:
+        image = open_image(content)
+    except DataError:
+        kind = kind_of(content)
+        if kind is None or kind == "a text" or "damaged" in kind:
+            raise
+        raise _unsupported(kind) from None
     if image.format not in _FORMATS:
-        raise Refusal(415, f"The image is {image.format}, expected one of {', '.join(_FORMATS)}. Convert it.")
+        raise _unsupported(image.format)
     if image.width * image.height > max_pixels:
         raise Refusal(
             413,
@@ -62,6 +69,10 @@ def decode_image(content: bytes, *, max_pixels: int) -> Pixels:
             "or cut it into tiles.",
         )
     return np.array(read_image(image))
+
+
+def _unsupported(kind: str | None) -> Refusal:
+    return Refusal(415, f"The image is {kind}, expected one of {', '.join(_FORMATS)}. Convert it.")
 
 
 def choose_reply(accept: str, *, default: str = DEFAULT_REPLY) -> Reply:

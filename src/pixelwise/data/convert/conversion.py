@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from pixelwise.data.convert.objects import Objects
 from pixelwise.data.convert.source import Source
 from pixelwise.labels import LabelTable
 
@@ -12,28 +13,45 @@ if TYPE_CHECKING:  # the command line lists the formats and must answer at once
     import numpy.typing as npt
 
 
+class Drawn(NamedTuple):
+    """A mask made of objects, and what became of them."""
+
+    class_ids: "npt.NDArray[np.uint8]"
+    objects: Objects
+
+
 class Item(NamedTuple):
     """One image to convert."""
 
     name: str  # its path in our layout without suffix, with "/"; unique within its split
     image: str  # its name in the source
     split: str | None  # "train", "validation" or "test"; None: the writer splits
-    class_ids: "Callable[[], npt.NDArray[np.uint8]]"
+    decode: "Callable[[], npt.NDArray[np.uint8] | Drawn]"
     """(H, W) of the upright image, 0..K-1 or IGNORE, decoded anew by every call; raises DataError."""
     content: Callable[[], bytes] | None = None
     """The image's bytes where it lies inside the file `image`; None: that file is the image."""
+
+    def drawn(self) -> "tuple[npt.NDArray[np.uint8], Objects | None]":
+        """The mask, and what became of the objects where the format has any."""
+        found = self.decode()
+        return found if isinstance(found, Drawn) else (found, None)
+
+    def class_ids(self) -> "npt.NDArray[np.uint8]":
+        """The mask alone."""
+        return self.drawn()[0]
 
 
 @dataclass(frozen=True)
 class Conversion:
     """A whole source, read as far as its lists and labels; no pixel is decoded yet.
 
-    `notes` say what was recognised or repaired, one sentence each.
+    `notes` say what was recognised or repaired, one sentence each; `orphans` are objects that belong to no item.
     """
 
     labels: LabelTable
     items: Sequence[Item]
     notes: tuple[str, ...] = ()
+    orphans: Objects | None = None
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from pixelwise.data.convert.conversion import Conversion, Item, Options
 from pixelwise.data.convert.menu import FORMATS
 from pixelwise.data.convert.source import Source, open_source
+from pixelwise.data.convert.writing.account import accounted
 from pixelwise.data.convert.writing.copying import copied
 from pixelwise.data.convert.writing.journal import FOLDER, Done, Journal
 from pixelwise.data.convert.writing.naming import placed
@@ -20,7 +21,7 @@ from pixelwise.data.convert.writing.splitting import Unit, divide
 from pixelwise.data.dataset.channels import SPLITS
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.errors import DataError, Interrupted, SettingsError, Unwritable
-from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
+from pixelwise.labels import MAX_CLASSES, LabelTable
 from pixelwise.outputs import whole
 from pixelwise.values import unknown_name
 from pixelwise.workers import Progress, available_cores, in_order
@@ -58,21 +59,21 @@ def convert(
             write = partial(_written, source=opened, labels=conversion.labels, dataset=dataset)
             left_out += _stage(items, write, journal=journal, progress=progress)
     done = {place: journal.done[place] for place in items if place in journal.done}
-    splits, divided = _divided(items, done, settings, source=source, dataset=dataset, left_out=left_out)
-    for (place, entry), split in zip(done.items(), splits, strict=True):
-        _publish(place, entry.suffix, dataset, split=split)
+    with _abandoned_if_refused(source, dataset, left_out):
+        objects, said = accounted(done, conversion.orphans)
+        splits, divided = _divided(items, done, settings)
     report = ConversionReport(
         form,
         source.resolve().name,
         dataset,
-        {split: splits.count(split) for split in SPLITS if split in splits},
+        _published(done, splits, dataset),
         conversion.labels,
-        (*conversion.notes, *notes, *divided),
+        (*conversion.notes, *notes, *said, *divided),
         tuple(_relative(finding, source) for finding in left_out),
         settings,
+        objects,
     )
-    _finish(report)
-    return report
+    return _finished(report)
 
 
 def _settings(form: str, options: Options) -> dict[str, Any]:
@@ -161,7 +162,7 @@ def _written(place: str, item: Item, *, source: Source, labels: LabelTable, data
         _write(mask, copy.mask)
     except Unwritable as error:
         raise Unwritable(f"{error} Then run it again to continue.") from None
-    return Done(copy.suffix, copy.pixels)
+    return Done(copy.suffix, copy.pixels, copy.objects)
 
 
 def _staged(dataset: Path, place: str, suffix: str) -> tuple[Path, Path]:
@@ -174,29 +175,32 @@ def _write(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
-def _classes(done: Done) -> frozenset[int]:
-    return frozenset(i for i, count in done.pixels.items() if count and i != IGNORE)
-
-
 def _divided(
-    items: Mapping[str, Item],
-    done: Mapping[str, Done],
-    settings: Mapping[str, Any],
-    *,
-    source: Path,
-    dataset: Path,
-    left_out: Sequence[Finding],
+    items: Mapping[str, Item], done: Mapping[str, Done], settings: Mapping[str, Any]
 ) -> tuple[list[str], list[str]]:
-    """The split of every item that is done, and notes; where there is nothing to divide, nothing stays behind."""
-    units = [Unit(items[place].name, items[place].split, _classes(entry)) for place, entry in done.items()]
+    """The split of every item that is done, and notes."""
+    units = [Unit(items[place].name, items[place].split, entry.classes) for place, entry in done.items()]
+    return divide(units, validation_share=settings["validation_share"], seed=settings["seed"])
+
+
+@contextmanager
+def _abandoned_if_refused(source: Path, dataset: Path, left_out: Sequence[Finding]) -> Iterator[None]:
+    """Where what is done makes no dataset, nothing stays behind, and the error says what was left out before."""
     try:
-        return divide(units, validation_share=settings["validation_share"], seed=settings["seed"])
+        yield
     except DataError as error:
         shutil.rmtree(dataset / FOLDER)
         with suppress(OSError):  # it holds something hidden
             dataset.rmdir()
         first = f" {len(left_out)} were left out, the first: {left_out[0]}" if left_out else ""
         raise DataError(f"{source}: {error}{first}") from None
+
+
+def _published(done: Mapping[str, Done], splits: Sequence[str], dataset: Path) -> dict[str, int]:
+    """Move every item into its split; {split: images}."""
+    for (place, entry), split in zip(done.items(), splits, strict=True):
+        _publish(place, entry.suffix, dataset, split=split)
+    return {split: splits.count(split) for split in SPLITS if split in splits}
 
 
 def _publish(place: str, suffix: str, dataset: Path, *, split: str) -> None:
@@ -218,7 +222,7 @@ def _relative(finding: Finding, source: Path) -> Finding:
     return finding._replace(file=finding.file.relative_to(source)) if inside else finding
 
 
-def _finish(report: ConversionReport) -> None:
+def _finished(report: ConversionReport) -> ConversionReport:
     """Write the class names and the account of the conversion, then remove what was there to continue it."""
     dataset = report.dataset
     classes = ",\n".join(f"  {json.dumps(entry, ensure_ascii=False)}" for entry in report.labels.to_json())
@@ -230,3 +234,4 @@ def _finish(report: ConversionReport) -> None:
     for folder in ("images", "masks"):
         shutil.rmtree(dataset / FOLDER / folder, ignore_errors=True)
     shutil.rmtree(dataset / FOLDER)
+    return report

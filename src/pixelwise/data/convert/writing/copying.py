@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.data.convert.conversion import Item
+from pixelwise.data.convert.objects import Objects
 from pixelwise.data.convert.source import Source
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.masks.smoothing import is_smoothed, place_between
@@ -34,6 +35,7 @@ class Copied(NamedTuple):
     suffix: str
     mask: bytes
     pixels: dict[int, int]  # {class id: pixels}, IGNORE included
+    objects: Objects | None  # None: the format has masks and no objects
 
 
 def copied(item: Item, source: Source, labels: LabelTable) -> Copied:
@@ -45,7 +47,7 @@ def copied(item: Item, source: Source, labels: LabelTable) -> Copied:
     try:
         content = source.read(item.image) if item.content is None else item.content()
         image, suffix, size = _image(content, item.image)
-        class_ids = item.class_ids()
+        class_ids, objects = item.drawn()
         if class_ids.shape != size[::-1]:
             raise FileFault(_unequal(item, class_ids.shape, size))
         mask = Image.fromarray(np.ascontiguousarray(class_ids, dtype=np.uint8))
@@ -54,7 +56,7 @@ def copied(item: Item, source: Source, labels: LabelTable) -> Copied:
             raise FileFault(finding._replace(file=Path(item.image), found=f"has a mask that {finding.found}"))
     except DataError as error:
         raise FileFault(_located(error, item, source)) from None
-    return Copied(image, suffix, _png(mask, labels), count_ids(mask))
+    return Copied(image, suffix, _png(mask, labels), count_ids(mask), objects)
 
 
 def _image(content: bytes, name: str) -> tuple[bytes, str, tuple[int, int]]:

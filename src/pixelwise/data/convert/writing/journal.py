@@ -1,10 +1,13 @@
 """What an interrupted conversion has done already, so that running it again continues it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, NamedTuple, Self
+from typing import IO, Any, NamedTuple, Self
 
+from pixelwise.data.convert.objects import Objects
 from pixelwise.errors import DataError
+from pixelwise.labels import IGNORE
 from pixelwise.phrases import listed
 
 FOLDER = ".conversion"
@@ -16,6 +19,22 @@ class Done(NamedTuple):
 
     suffix: str  # of the image
     pixels: dict[int, int]  # {class id: pixels}, IGNORE included
+    objects: Objects | None  # None: the format has masks and no objects
+
+    @property
+    def classes(self) -> frozenset[int]:
+        """The classes that have a pixel in the mask."""
+        return frozenset(i for i, count in self.pixels.items() if count and i != IGNORE)
+
+    def to_json(self) -> dict[str, Any]:
+        """A line of the journal, without the item's name."""
+        return {**self._asdict(), "objects": self.objects and self.objects.to_json()}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote; ValueError, KeyError, TypeError or AttributeError where it did not."""
+        pixels = {int(i): count for i, count in entry["pixels"].items()}
+        return cls(entry["suffix"], pixels, entry["objects"] and Objects.from_json(entry["objects"]))
 
 
 class Journal:
@@ -57,7 +76,7 @@ class Journal:
     def add(self, item: str, done: Done) -> None:
         """Note an item whose files are in their place."""
         self.done[item] = done
-        self._write({"item": item, "suffix": done.suffix, "pixels": done.pixels})
+        self._write({"item": item, **done.to_json()})
 
     def _write(self, entry: dict[str, object]) -> None:
         self._file.write(json.dumps(entry).encode() + b"\n")
@@ -68,10 +87,7 @@ def _parsed(lines: list[bytes], dataset: Path, key: str) -> dict[str, Done]:
     try:
         header, *entries = (json.loads(line) for line in lines)
         known = header["conversion"]
-        done = {
-            entry["item"]: Done(entry["suffix"], {int(i): count for i, count in entry["pixels"].items()})
-            for entry in entries
-        }
+        done = {entry["item"]: Done.from_json(entry) for entry in entries}
     except (ValueError, KeyError, TypeError, AttributeError):
         known, done = None, {}
     if known != key:

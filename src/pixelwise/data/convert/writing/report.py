@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pixelwise.data.convert.objects import Objects
 from pixelwise.data.findings import Finding
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import listed_lines
@@ -24,11 +25,13 @@ class ConversionReport:
     notes: tuple[str, ...]
     left_out: tuple[Finding, ...]  # `file` is relative to the source
     settings: Mapping[str, Any]  # what was asked for
+    objects: Objects | None = None  # None: the format has masks and no objects
 
     def text(self) -> str:
         """A few lines for a person."""
         counts = ", ".join(f"{count} {split}" for split, count in self.images.items())
         lines = [f"{self.dataset}: {counts} images; {self.labels.num_classes} classes."]
+        lines += [self.objects.summary()] if self.objects is not None else []
         lines += [f"note: {note}" for note in self.notes]
         ending = f", see {self.dataset / 'conversion.json'}."
         lines += [f"left out: {line}" for line in listed_lines(self.left_out, _SHOWN, ending)]
@@ -41,6 +44,7 @@ class ConversionReport:
             "source": self.source,
             "settings": dict(self.settings),
             "images": dict(self.images),
+            "objects": self.objects and self.objects.to_json(),
             "classes": self.labels.to_json(),
             "notes": list(self.notes),
             "left_out": [_finding_json(finding) for finding in self.left_out],

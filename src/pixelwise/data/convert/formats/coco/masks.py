@@ -1,16 +1,19 @@
 """The mask of one image of COCO: painted objects, or the segments of a panoptic PNG."""
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.data.convert.classes.names import Classes
+from pixelwise.data.convert.conversion import Drawn
+from pixelwise.data.convert.formats.coco.ids import plain_id
+from pixelwise.data.convert.formats.outlines import Points, count_object
 from pixelwise.data.convert.formats.polygons import NoRegion, Region, segmentation
 from pixelwise.data.convert.matching.references import Lookup
+from pixelwise.data.convert.objects import EMPTY, NO_CATEGORY, Objects
 from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import decode
 from pixelwise.data.reading import MAX_PIXELS
@@ -39,30 +42,45 @@ class Reader:
 
     def class_id(self, category: Any, name: str) -> int:
         """The class id of a category, which must be one of the list."""
-        if category not in self.category_names:
+        if not self.knows(category):
             raise self.source.fault(
                 name, f"has an annotation of category {category!r}", expected="a category of its list",
                 remedy="Export it again.",
             )  # fmt: skip
-        return self.classes.ids.get(self.category_names[category], IGNORE)
+        return self.classes.ids.get(self.category_names[plain_id(category)], IGNORE)
+
+    def knows(self, category: Any) -> bool:
+        """Whether the list has this category."""
+        return plain_id(category) in self.category_names
 
 
 def painted(
     document: Document, image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]], reader: Reader
-) -> npt.NDArray[np.uint8]:
+) -> Drawn:
     """(H, W) class ids of an image whose objects are polygons or run lengths."""
     shape = _shape(document, image, reader.source)
     unlabelled = reader.classes.background if document.kind == "instances" else IGNORE
     class_ids = np.full(shape, unlabelled, dtype=np.uint8)
-    objects = []
+    objects, counts = [], Objects()
     for annotation in annotations:
-        class_id = reader.class_id(annotation.get("category_id"), document.name)
+        category, name = annotation.get("category_id"), f"annotation {annotation.get('id')} of {image['file_name']}"
         place, region = _cut(_region(document, image, annotation, reader.source, shape))
+        if reader.knows(category):
+            outline = _outline(annotation["segmentation"])
+            count_object(counts, name, outline, has_pixels=bool(region.size), shape=shape)
+        else:
+            counts.add(f"{name}, whose category_id is {category!r}", NO_CATEGORY)
+        class_id = reader.class_id(category, document.name) if reader.knows(category) else IGNORE
         crowd = bool(annotation.get("iscrowd", 0))
         objects.append((not crowd, -int(region.sum()), class_id, place, region))
     for _, _, class_id, place, region in sorted(objects, key=lambda entry: entry[:2]):
         class_ids[place][region] = class_id
-    return class_ids
+    return Drawn(class_ids, counts)
+
+
+def _outline(value: Any) -> list[Points]:
+    """The polygons of a segmentation that was read; none where it has run lengths."""
+    return [] if isinstance(value, Mapping) else [np.asarray(part, dtype=np.float64).reshape(-1, 2) for part in value]
 
 
 def _region(
@@ -100,7 +118,7 @@ def _shape(document: Document, image: Mapping[str, Any], source: Source) -> tupl
 
 def segments(
     document: Document, image: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]], reader: Reader
-) -> npt.NDArray[np.uint8]:
+) -> Drawn:
     """(H, W) class ids of an image with a panoptic PNG, whose colours are ids: R + 256 G + 65536 B."""
     own_name = posixpath.splitext(posixpath.basename(image["file_name"]))[0] + ".png"
     reference = str(annotations[0].get("file_name") or own_name)
@@ -114,7 +132,7 @@ def segments(
     colors = decode(reader.source.read(name), name).colors().astype(np.int64)
     ids = (colors >> 16) | (colors & 0xFF00) | ((colors & 0xFF) << 16)
     classes = {0: IGNORE} | {
-        segment.get("id"): reader.class_id(segment.get("category_id"), document.name)
+        plain_id(segment.get("id")): reader.class_id(segment.get("category_id"), document.name)
         for segment in annotations[0].get("segments_info") or []
     }
     present, inverse = np.unique(ids, return_inverse=True)
@@ -125,8 +143,20 @@ def segments(
             expected="ids of its segments_info", remedy="Fetch both again.",
         )  # fmt: skip
     table = np.array([classes[int(i)] for i in present], dtype=np.uint8)
-    return table[inverse].reshape(ids.shape)
+    counts, drawn = Objects(), set(present.tolist())
+    for segment in [listed for listed in classes if listed]:
+        counts.add(f"segment {segment} of {name}", None if segment in drawn else EMPTY)
+    return Drawn(table[inverse].reshape(ids.shape), counts)
 
 
-DECODERS = {"panoptic": segments, "stuff": painted, "instances": painted}
+def objects_of(annotation: Mapping[str, Any]) -> int:
+    """How many objects an annotation holds: one, or the segments of a panoptic image."""
+    return len(annotation.get("segments_info") or [annotation])
+
+
+DECODERS: Mapping[str, Callable[..., Drawn]] = {
+    "panoptic": segments,
+    "stuff": painted,
+    "instances": painted,
+}
 """By kind of annotations: (document, image, its annotations, reader) -> (H, W) class ids."""

@@ -12,10 +12,12 @@ from typing import Any
 
 from pixelwise.data.convert.classes.names import Named, class_table, with_background
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.formats.coco.masks import DECODERS, Document, Reader
+from pixelwise.data.convert.formats.coco.ids import Ids, plain_id
+from pixelwise.data.convert.formats.coco.masks import DECODERS, Document, Reader, objects_of
 from pixelwise.data.convert.formats.coco.pixelmaps import read_pixelmaps
 from pixelwise.data.convert.matching.patterns import match
 from pixelwise.data.convert.matching.references import Lookup, images_of, short_names, split_of
+from pixelwise.data.convert.objects import NO_IMAGE, Objects
 from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, Color
@@ -47,11 +49,18 @@ def read(source: Source, options: Options) -> Conversion:
     classes = class_table(with_background(named) if instances else named, options.classes, source)
     pngs = Lookup(name for name in source.names if name.lower().endswith(".png"))
     reader = Reader(source, classes, category_names, Lookup(images_of(source)), pngs)
-    items = []
+    if not any(document.annotations for document in documents):
+        raise DataError(
+            f"{source.path}: {listed(document.name for document in documents)} lists no annotation, expected objects "
+            "of some images. Annotate them, or export the annotations again."
+        )
+    items, orphans = [], Objects()
     for document in documents:
-        found, said = _items(document, reader)
+        found, said = _items(document, reader, orphans)
         items += found
         notes += said
+    if orphans.given == sum(objects_of(annotation) for document in documents for annotation in document.annotations):
+        raise DataError(f"{source.path}: {orphans.refusal()}")
     if not items:
         raise DataError(
             f"{source.path}: has none of the images that {', '.join(document.name for document in documents)} list. "
@@ -61,7 +70,7 @@ def read(source: Source, options: Options) -> Conversion:
         notes.append("Where objects overlap, the smaller one is on top; crowd regions lie beneath all others.")
         if classes.background == IGNORE:
             notes.append("No class of the table given is called background: pixels outside all objects are ignored.")
-    return Conversion(classes.labels, items, tuple(notes))
+    return Conversion(classes.labels, items, tuple(notes), orphans)
 
 
 def _documents(source: Source, pattern: str | None) -> Iterator[Document]:
@@ -88,7 +97,7 @@ def _document(source: Source, name: str) -> Document | None:
     """The annotations of a file; None where it has none."""
     content = source.json(name)
     parts: list[Any] = [content.get(part) for part in _PARTS] if isinstance(content, dict) else []
-    if not parts or not all(isinstance(part, list) and part for part in parts):
+    if not parts or not all(isinstance(part, list) for part in parts) or not (parts[0] and parts[2]):
         return None
     for part, entries in zip(_PARTS, parts, strict=True):
         odd = [entry for entry in entries if not _has_plain_ids(entry)][:1]
@@ -103,13 +112,16 @@ def _document(source: Source, name: str) -> Document | None:
 
 def _has_plain_ids(entry: Any) -> bool:
     """Whether an entry of a list, and each segment in it, is an object whose ids can be looked up."""
-    if not isinstance(entry, dict) or not all(isinstance(entry.get(key, 0), (int, str)) for key in _IDS):
+    if not isinstance(entry, dict) or not all(_is_id(entry.get(key, 0)) for key in _IDS):
         return False
     segments = entry.get("segments_info", [])
     return isinstance(segments, list) and all(
-        isinstance(segment, dict) and all(isinstance(segment.get(key, 0), (int, str)) for key in _IDS)
-        for segment in segments
+        isinstance(segment, dict) and all(_is_id(segment.get(key, 0)) for key in _IDS) for segment in segments
     )
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(plain_id(value), (int, str))
 
 
 def _require_one_kind(kinds: set[str], source: Source) -> None:
@@ -130,7 +142,7 @@ def _categories(documents: Sequence[Document]) -> tuple[list[Named], dict[int, s
     colors: dict[str, Any] = {}
     for document in documents:
         for category in document.categories:
-            category_id, name = category.get("id"), category.get("name")
+            category_id, name = plain_id(category.get("id")), category.get("name")
             if not isinstance(category_id, int) or not isinstance(name, str) or not name.strip():
                 raise DataError(f"{document.name}: has the category {category}, expected one with an id and a name.")
             if names.setdefault(category_id, name.strip()) != name.strip():
@@ -160,12 +172,10 @@ def _color(value: Any) -> Color | None:
     return None
 
 
-def _items(document: Document, reader: Reader) -> tuple[list[Item], list[str]]:
-    """The images of one file that are in the source, and notes on the others."""
-    by_image: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
-    for annotation in document.annotations:
-        by_image[annotation.get("image_id")].append(annotation)
+def _items(document: Document, reader: Reader, orphans: Objects) -> tuple[list[Item], list[str]]:
+    """The images of one file that are in the source, and notes on the others; what has no image joins `orphans`."""
     images = [image for image in document.images if isinstance(image.get("file_name"), str)]
+    by_image = _by_image(document, images, orphans)
     names = short_names([image["file_name"] for image in images])
     split = split_of(document.name)
     items, without = [], 0
@@ -178,6 +188,24 @@ def _items(document: Document, reader: Reader) -> tuple[list[Item], list[str]]:
         decode = partial(DECODERS[document.kind], document, image, annotations, reader)
         items.append((Item(name, found or image["file_name"], split, decode), found is not None))
     notes = [f"{document.name}: {without} images have no annotation and were left out."] if without else []
-    if not any(found for _, found in items):
+    if items and not any(found for _, found in items):
         return [], [*notes, f"{document.name}: none of its {len(images)} images is here; the file was left out."]
     return [item for item, _ in items], notes
+
+
+def _by_image(
+    document: Document, images: Sequence[Mapping[str, Any]], orphans: Objects
+) -> dict[Any, list[Mapping[str, Any]]]:
+    """{id of an image: its annotations}."""
+    ids = Ids(image["id"] for image in images if image.get("id") is not None)
+    found: dict[Any, list[Mapping[str, Any]]] = defaultdict(list)
+    for annotation in document.annotations:
+        image = ids.find(annotation.get("image_id"))
+        if image is None:
+            named = f"annotation {annotation.get('id')} of {document.name}"
+            orphans.add(
+                f"{named}, whose image_id is {annotation.get('image_id')!r}", NO_IMAGE, count=objects_of(annotation)
+            )
+        else:
+            found[image].append(annotation)
+    return found

@@ -8,18 +8,20 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 import numpy as np
-import numpy.typing as npt
 
 from pixelwise.data.convert.classes.names import Classes, Named, class_table, with_background
-from pixelwise.data.convert.conversion import Conversion, Item, Options
+from pixelwise.data.convert.conversion import Conversion, Drawn, Item, Options
+from pixelwise.data.convert.formats.outlines import count_object
 from pixelwise.data.convert.formats.polygons import NoRegion, Region, polygons, runs
 from pixelwise.data.convert.matching.references import Lookup, images_of, short_names, split_of
+from pixelwise.data.convert.objects import PASSED_OVER, Objects
 from pixelwise.data.convert.source import Source
 from pixelwise.data.reading import MAX_PIXELS
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, Color
 
 _AREAS = ("polygon", "box", "ellipse", "mask")
+_WITHOUT_AREA = ("polyline", "points", "cuboid", "skeleton")
 _ELLIPSE_POINTS = 720
 
 
@@ -56,9 +58,9 @@ def read_xml(source: Source, options: Options) -> Conversion:
             '"Save images" switched on, or give a folder that holds annotations.xml and the images.'
         )
     notes = []
-    flat = sum(len(file.root.findall(f"image/{kind}")) for file in files for kind in ("polyline", "points", "cuboid"))
+    flat = sum(len(file.root.findall(f"image/{kind}")) for file in files for kind in _WITHOUT_AREA)
     if flat:
-        notes.append(f"{flat} polylines, points and cuboids have no area in the image and were passed over.")
+        notes.append(f"{flat} polylines, points, cuboids and skeletons have no area in the image and were passed over.")
     if classes.background == IGNORE:
         notes.append("No class of the table given is called background: pixels outside all shapes are ignored.")
     return Conversion(classes.labels, items, tuple(notes))
@@ -115,35 +117,42 @@ def _items(file: _File, source: Source, classes: Classes, lookup: Lookup) -> lis
     ]
 
 
-def _class_ids(image: ElementTree.Element, file: str, source: Source, classes: Classes) -> npt.NDArray[np.uint8]:
+def _class_ids(image: ElementTree.Element, file: str, source: Source, classes: Classes) -> Drawn:
     """(H, W): the shapes of an image, higher z_order on top."""
     try:
         shape = int(image.get("height", "")), int(image.get("width", ""))
         if min(shape) < 1 or shape[0] * shape[1] > MAX_PIXELS:
             raise NoRegion(f"has the size {shape[1]} x {shape[0]}", "a size in pixels")
-        shapes = sorted((s for s in image if s.tag in _AREAS), key=lambda s: int(s.get("z_order", "0")))
-        class_ids = np.full(shape, classes.background, dtype=np.uint8)
-        for entry in shapes:
-            label = entry.get("label", "")
-            if label not in classes.ids:
-                raise NoRegion(f"has a {entry.tag} of the label {label!r}", "a label of the task")
-            class_ids[_region(entry.tag, entry.attrib, shape)] = classes.ids[label]
+        return _drawn(image, shape, classes)
     except NoRegion as error:
         found, expected = error.args
     except (KeyError, ValueError) as error:
         found, expected = f"has a shape that cannot be read ({error})", "numbers as CVAT writes them"
-    else:
-        return class_ids
     raise source.fault(file, f"{image.get('name')} {found}", expected=expected, remedy="Correct it in CVAT.")
 
 
-def _region(kind: str, entry: Mapping[str, str], shape: tuple[int, int]) -> Region:
-    """The pixels of one shape."""
-    if kind == "mask":
-        return _mask(entry, shape)
+def _drawn(image: ElementTree.Element, shape: tuple[int, int], classes: Classes) -> Drawn:
+    class_ids = np.full(shape, classes.background, dtype=np.uint8)
+    counts = Objects()
+    for entry in sorted((s for s in image if s.tag in _AREAS), key=lambda s: int(s.get("z_order", "0"))):
+        label = entry.get("label", "")
+        if label not in classes.ids:
+            raise NoRegion(f"has a {entry.tag} of the label {label!r}", "a label of the task")
+        corners = None if entry.tag == "mask" else _corners(entry.tag, entry.attrib)
+        region = _mask(entry.attrib, shape) if corners is None else polygons([corners], shape)
+        class_ids[region] = classes.ids[label]
+        outline = [] if corners is None else [np.array(corners).reshape(-1, 2)]
+        name = f"{entry.tag} {label!r} of {image.get('name')}"
+        count_object(counts, name, outline, has_pixels=bool(region.any()), shape=shape)
+    for entry in (s for s in image if s.tag in _WITHOUT_AREA):
+        counts.add(f"{entry.tag} {entry.get('label')!r} of {image.get('name')}", PASSED_OVER)
+    return Drawn(class_ids, counts)
+
+
+def _corners(kind: str, entry: Mapping[str, str]) -> list[float]:
+    """The polygon [x0, y0, x1, y1, ...] of one shape."""
     if kind == "polygon":
-        points = [float(value) for point in entry["points"].split(";") for value in point.split(",")]
-        return polygons([points], shape)
+        return [float(value) for point in entry["points"].split(";") for value in point.split(",")]
     if kind == "box":
         left, top, right, bottom = (float(entry[name]) for name in ("xtl", "ytl", "xbr", "ybr"))
         corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
@@ -154,7 +163,7 @@ def _region(kind: str, entry: Mapping[str, str], shape: tuple[int, int]) -> Regi
         corners = [(x + horizontal * math.cos(a), y + vertical * math.sin(a)) for a in angles]
         center = x, y
     turned = _turned(corners, center, float(entry.get("rotation", "0")))
-    return polygons([[value for point in turned for value in point]], shape)
+    return [value for point in turned for value in point]
 
 
 def _turned(

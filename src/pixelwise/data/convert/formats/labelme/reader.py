@@ -8,11 +8,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from pixelwise.data.convert.classes.names import Classes, Named, class_table, is_background, with_background
-from pixelwise.data.convert.conversion import Conversion, Item, Options
+from pixelwise.data.convert.conversion import Conversion, Drawn, Item, Options
 from pixelwise.data.convert.formats.labelme.shapes import LINE_WIDTH, drawn
 from pixelwise.data.convert.formats.polygons import NoRegion
 from pixelwise.data.convert.matching.references import Lookup, images_of, short_names, split_of
@@ -20,7 +17,7 @@ from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import image_shape
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE
-from pixelwise.phrases import listed
+from pixelwise.phrases import counted, listed
 
 _IGNORED = "__ignore__"
 _LABELS = "labels.txt"
@@ -60,12 +57,18 @@ def read(source: Source, options: Options) -> Conversion:
             "that holds both, or save with the image data in LabelMe."
         )
     used = Counter(label for document in documents for label in document.labels.elements())
+    if not used:
+        raise DataError(
+            f"{source.path}: none of its {len(documents)} JSON files of LabelMe has a shape, expected shapes in some "
+            "of them. Annotate the images first."
+        )
     classes, notes = _classes(source, options, used)
     if len(documents) < len(names):
         notes.append(f"{len(names) - len(documents)} JSON files are not LabelMe's and were passed over.")
     thin = sum(document.thin for document in documents)
     if thin:
         notes.append(f"{thin} lines and points are {LINE_WIDTH} px wide in the masks, as in labelme's own export.")
+    notes += _without_json(documents, source)
     short = short_names([document.name for document in documents])
     items = [_item(name, document, source, classes) for name, document in zip(short, documents, strict=True)]
     return Conversion(classes.labels, items, tuple(notes))
@@ -139,6 +142,23 @@ def _known(source: Source) -> list[str] | None:
     return list(dict.fromkeys(lists[0])) if lists else None
 
 
+def _without_json(documents: Sequence[_Document], source: Source) -> list[str]:
+    """A note on the images beside annotated ones that have no JSON, as labelme writes none where nobody drew."""
+    taken = {posixpath.splitext(document.image)[0] for document in documents if document.image is not None}
+    folders = {posixpath.dirname(stem) for stem in taken}
+    bare = [
+        name
+        for name in images_of(source)
+        if posixpath.dirname(name) in folders and posixpath.splitext(name)[0] not in taken
+    ]
+    if not bare:
+        return []
+    return [
+        f"{counted(len(bare), 'image')} without a JSON file left out, as in labelme's own export: {listed(bare)}. "
+        'To take one as background, give it a JSON file with "shapes": [].'
+    ]
+
+
 def _item(name: str, document: _Document, source: Source, classes: Classes) -> Item:
     decode = partial(_class_ids, document, source, classes)
     split = split_of(posixpath.dirname(document.name))
@@ -164,7 +184,7 @@ def _embedded(name: str, source: Source) -> bytes:
         ) from None  # fmt: skip
 
 
-def _class_ids(document: _Document, source: Source, classes: Classes) -> npt.NDArray[np.uint8]:
+def _class_ids(document: _Document, source: Source, classes: Classes) -> Drawn:
     content = source.json(document.name)
     embedded = document.image is None
     image = _embedded(document.name, source) if document.image is None else source.read(document.image)
@@ -172,7 +192,7 @@ def _class_ids(document: _Document, source: Source, classes: Classes) -> npt.NDA
     _require_size(content, shape, document.name, source)
     shapes: Sequence[Mapping[str, Any]] = [{**entry, "label": _label(entry)} for entry in content["shapes"]]
     try:
-        return drawn(shapes, shape, classes.ids, classes.background)
+        return drawn(shapes, shape, classes.ids, classes.background, of=document.name)
     except NoRegion as error:
         found, expected = error.args
         raise source.fault(

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from pixelwise.data.convert.conversion import Drawn
+from pixelwise.data.convert.formats.outlines import Points, count_object, sticks_out
 from pixelwise.data.convert.formats.polygons import NoRegion
+from pixelwise.data.convert.objects import Objects
 from pixelwise.data.masks.decoding import decode
 from pixelwise.errors import DataError
 
@@ -33,27 +35,55 @@ _MAX_OUTSIDE = 10  # image sizes; drawing takes the longer the further out a poi
 
 
 def drawn(
-    shapes: Sequence[Mapping[str, Any]], shape: tuple[int, int], ids: Mapping[str, int], background: int
-) -> npt.NDArray[np.uint8]:
+    shapes: Sequence[Mapping[str, Any]], shape: tuple[int, int], ids: Mapping[str, int], background: int, *, of: str
+) -> Drawn:
     """(H, W) class ids: the shapes in their order, later ones on top, as `labelme.utils.shapes_to_label` does.
 
-    Lines are 10 px wide and points have a radius of 5 px, as there.
+    Lines are 10 px wide and points have a radius of 5 px, as there. `of` names the file of the shapes.
 
     Raises:
         NoRegion: a shape is of no known type or has points that its type cannot have.
     """
     height, width = shape
     plane = Image.new("L", (width, height), background)
-    draw = ImageDraw.Draw(plane)
+    counts = Objects()
     for number, entry in enumerate(shapes, 1):
         kind = _kind(entry)
         points = _points(entry, f"shape {number} ({entry.get('label')!r})", kind, shape)
-        class_id = ids[str(entry["label"])]
-        if kind == "mask":
-            _paste(plane, entry, points, class_id)
-        else:
-            _draw(draw, kind, points, class_id)
-    return np.array(plane)
+        _paint(plane, entry, kind, points, ids[str(entry["label"])])
+        outline = _outline(kind, points)
+        # What lies inside leaves its outline at least; a mask may be empty anywhere.
+        has_pixels = kind != "mask" and not any(sticks_out(part, (height - 1, width - 1)) for part in outline)
+        if not has_pixels:
+            alone = Image.new("L", plane.size)
+            _paint(alone, entry, kind, points, 1)
+            has_pixels = alone.getbbox() is not None
+        name = f"shape {number} ({entry['label']!r}) of {of}"
+        count_object(counts, name, outline, has_pixels=has_pixels, shape=shape)
+    return Drawn(np.array(plane), counts)
+
+
+def _paint(
+    plane: Image.Image, entry: Mapping[str, Any], kind: str, points: list[tuple[float, float]], class_id: int
+) -> None:
+    if kind == "mask":
+        _paste(plane, entry, points, class_id)
+    else:
+        _draw(ImageDraw.Draw(plane), kind, points, class_id)
+
+
+def _outline(kind: str, points: list[tuple[float, float]]) -> list[Points]:
+    """The corners of a shape; of a circle and of a mask those of the box around it."""
+    if kind == "circle":
+        (x, y), rim = points
+        radius = math.dist((x, y), rim)
+        points = [(x - radius, y - radius), (x + radius, y + radius)]
+    if kind == "mask":
+        points = [points[0], (points[1][0] + 1, points[1][1] + 1)]  # the last pixel is part of it
+    if kind in ("circle", "mask") or (kind == "rectangle" and len(points) == 2):
+        (x0, y0), (x1, y1) = points
+        points = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+    return [np.array(points)]
 
 
 def _kind(entry: Mapping[str, Any]) -> str:
