@@ -59,7 +59,8 @@ CODES = {
     "id-out-of-range": Code("fault", "a mask has values that are no class id"),
     "ids-with-gaps": Code("warning", "the class ids have gaps, so that the model would have classes without pixels"),
     "values-ignored": Code("warning", "the label map does not list values that occur; they are ignored"),
-    "nothing-labelled": Code("fault", "no pixel of the training masks has a class"),
+    "nothing-labelled": Code("fault", "no pixel of a split's masks has a class"),
+    "one-class": Code("fault", "all labelled pixels of the training masks have one class"),
     "mask-mostly-ignored": Code("warning", "more than half of a mask is ignored"),
     "mask-one-class": Code("warning", "a mask is one class throughout"),
     # classes

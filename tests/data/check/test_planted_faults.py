@@ -475,6 +475,18 @@ def _no_label_at_all(root):
         save_ids(np.full_like(ids(path), 255), path)
 
 
+@plants("nothing-labelled", "validation_annotation")
+def _no_label_in_validation(root):
+    for path in files(root, "validation_annotation"):
+        save_ids(np.full_like(ids(path), 255), path)
+
+
+@plants("one-class", "train_annotation")
+def _nothing_but_background(root):
+    for path in files(root, "train_annotation"):
+        save_ids(np.zeros_like(ids(path)), path)
+
+
 @plants("mask-mostly-ignored", "scene_0000.png")
 def _a_mask_that_is_mostly_ignored(root):
     path = first(root, "train_annotation")

@@ -1,11 +1,11 @@
 """What the classes are, and what their pixels, seen together, say is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import NamedTuple
 
 from pixelwise.data.check.split import Tally
-from pixelwise.data.dataset.pairs import Pairs
+from pixelwise.data.dataset.pairs import Pairs, Split
 from pixelwise.data.facts.advice import IMBALANCE_LIMIT, class_weights
 from pixelwise.data.facts.statistics import ClassBalance
 from pixelwise.data.findings import Finding
@@ -70,15 +70,15 @@ def class_findings(tallies: Mapping[str, Tally], labels: LabelTable, *, are_give
             continue
         findings += tally.ignored_values()
         _suggest_counting_from_zero(tally, labels)
-        if tally.split.name == "train" and tally.values == {IGNORE}:
-            findings.append(_nothing_labelled(tally.split.truth))
+        findings += too_few_classes(tally.split, tally.values)
     train = tallies.get("train")
     if train is None or not train.values - {IGNORE} or any(finding.code == "mask-0-255" for finding in findings):
         return findings
     absent = {i for i in range(labels.num_classes) if not train.pixels[i]}
     if not are_given:
         gaps = {i for i in absent if not any(tally.pixels[i] for tally in tallies.values())}
-        findings += _gaps(train, gaps, largest=labels.num_classes - 1)
+        if len(train.values - {IGNORE}) > 1:  # of one class the fault tells
+            findings += _gaps(train, gaps, largest=labels.num_classes - 1)
         absent -= gaps
     findings += _absent(tallies, sorted(absent), labels)
     imbalance = imbalance_finding(train.split.truth, train.balance(labels.num_classes), labels)
@@ -145,11 +145,24 @@ def _drawn_as_255(masks: Path) -> Finding:
     )  # fmt: skip
 
 
-def _nothing_labelled(masks: Path) -> Finding:
-    return Finding(
-        masks, f"holds masks of the value {IGNORE} (ignored) only", "some pixels of a class",
-        "Label some pixels or give the right folder.", "nothing-labelled",
-    )  # fmt: skip
+def too_few_classes(split: Split, ids: Set[int]) -> list[Finding]:
+    """The fault of a split whose masks, of which `ids` (IGNORE included) is all that occurs, can teach or tell nothing.
+
+    Validation and test may well show one class.
+    """
+    classes = ids - {IGNORE}
+    if not classes:
+        found = f"holds masks of the value {IGNORE} (ignored) only"
+        remedy = "Label some pixels or give the right folder."
+        return [Finding(split.truth, found, "some pixels of a class", remedy, "nothing-labelled")]
+    if split.name != "train" or len(classes) > 1:
+        return []
+    found = f"holds masks of the class {min(classes)} only"
+    remedy = "Export the masks again with every class in them: a model of one class would say it everywhere."
+    if IGNORE in ids:
+        found += f" and of {IGNORE} (ignored)"
+        remedy = f"If {IGNORE} draws a class, save it as an id of its own; else label pixels of another class."
+    return [Finding(split.truth, found, "two classes or more", remedy, "one-class")]
 
 
 def imbalance_finding(file: Path, balance: ClassBalance, labels: LabelTable) -> Finding | None:

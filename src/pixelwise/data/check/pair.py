@@ -146,7 +146,7 @@ def _look_at_mask(pair: Pair, num_classes: int | None, findings: list[Finding]) 
         unlisted = label_map.unlisted(counts)
         mask = label_map.apply(mask)
         counts = count_ids(mask)
-    unknown = None if smoothed or num_classes is None else unknown_ids(pair.mask, mask, counts, num_classes)
+    unknown = None if smoothed else unknown_ids(pair.mask, mask, counts, num_classes)
     findings += [unknown] if unknown else []
     findings += _content(pair.mask, counts, mask.width * mask.height)
     return _MaskLook(mask, counts, unlisted)
