@@ -441,6 +441,15 @@ def _objects_drawn_as_255(root):
         save_ids(ids(path) == 2, path)
 
 
+@plants("mask-spread-gray", "train_annotation", num_classes=None)
+def _classes_drawn_as_grays(root):
+    (root / "classes.json").unlink()
+    for path in files(root, "train_annotation"):
+        save_ids(ids(path).clip(0, 3) * 85, path)
+    for path in files(root, "validation_annotation"):
+        save_ids(np.where(ids(path) == 255, 0, ids(path).clip(0, 1)), path)
+
+
 @plants("id-out-of-range", "scene_0000.png")
 def _an_id_out_of_range(root):
     path = first(root, "train_annotation")

@@ -9,12 +9,14 @@ from pixelwise.data.dataset.pairs import Pairs, Split
 from pixelwise.data.facts.advice import IMBALANCE_LIMIT, class_weights
 from pixelwise.data.facts.statistics import ClassBalance
 from pixelwise.data.findings import Finding
+from pixelwise.data.masks.judging import spread_by_split
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
 from pixelwise.menus import CLASS_WEIGHTS
 from pixelwise.phrases import factor, listed, percent
 
 _LISTED = 12
+_DRAWN = ("mask-0-255", "mask-spread-gray")  # the ids are not what the values say
 
 
 class GivenLabels(NamedTuple):
@@ -62,8 +64,12 @@ def resolved_labels(given: GivenLabels, tallies: Mapping[str, Tally]) -> tuple[L
 def class_findings(tallies: Mapping[str, Tally], labels: LabelTable, *, are_given: bool) -> list[Finding]:
     """Everything that shows only when all masks are seen together."""
     findings: list[Finding] = []
+    grays = _grays(tallies, labels, are_given=are_given)
     for tally in tallies.values():
         if not tally.values:
+            continue
+        if tally.split.name in grays:
+            findings.append(_drawn_as_grays(tally, grays[tally.split.name]))
             continue
         if _draws_as_255(tally, tallies.get("train", tally), labels):
             findings.append(_drawn_as_255(tally.split.truth))
@@ -72,7 +78,7 @@ def class_findings(tallies: Mapping[str, Tally], labels: LabelTable, *, are_give
         _suggest_counting_from_zero(tally, labels)
         findings += too_few_classes(tally.split, tally.values)
     train = tallies.get("train")
-    if train is None or not train.values - {IGNORE} or any(finding.code == "mask-0-255" for finding in findings):
+    if train is None or not train.values - {IGNORE} or any(finding.code in _DRAWN for finding in findings):
         return findings
     absent = {i for i in range(labels.num_classes) if not train.pixels[i]}
     if not are_given:
@@ -83,6 +89,29 @@ def class_findings(tallies: Mapping[str, Tally], labels: LabelTable, *, are_give
     findings += _absent(tallies, sorted(absent), labels)
     imbalance = imbalance_finding(train.split.truth, train.balance(labels.num_classes), labels)
     return findings + ([imbalance] if imbalance else [])
+
+
+def _grays(tallies: Mapping[str, Tally], labels: LabelTable, *, are_given: bool) -> dict[str, dict[int, int]]:
+    """{split: {gray: class id}} of the splits that draw the classes as evenly spread grays.
+
+    A table says so only by its number of classes: one with sources knows what 255 meant.
+    """
+    if labels.sources or labels.ignored or any(tally.split.label_map is not None for tally in tallies.values()):
+        return {}
+    drawn = spread_by_split({name: tally.values for name, tally in tallies.items()})
+    fits = all(max(grays.values()) + 1 == labels.num_classes for grays in drawn.values())
+    return drawn if fits or not are_given else {}
+
+
+def _drawn_as_grays(tally: Tally, grays: Mapping[int, int]) -> Finding:
+    """The fault of a split; it takes the place of faults of ids out of range."""
+    tally.findings = [each for each in tally.findings if each.code != "id-out-of-range"]
+    shown = listed(map(str, sorted(tally.values)), _LISTED)
+    return Finding(
+        tally.split.truth, f"holds masks of the values {shown} only", f"class ids ({IGNORE} is ignored)",
+        f"If these grays draw {max(grays.values()) + 1} classes, make ids of them, as `--fix` does; as it is, {IGNORE} "
+        "would count for nothing.", "mask-spread-gray",
+    )  # fmt: skip
 
 
 def _draws_as_255(tally: Tally, train: Tally, labels: LabelTable) -> bool:

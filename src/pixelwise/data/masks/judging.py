@@ -26,6 +26,21 @@ def spread_grays(values: Set[int]) -> dict[int, int]:
     return next(filter(None, grids), {})
 
 
+def spread_by_split(used: Mapping[str, Set[int]]) -> dict[str, dict[int, int]]:
+    """{split: {gray: class id}} of the splits whose values are evenly spread grays; a split may hold ids already.
+
+    Where all values together are such grays they draw every split; else each is judged for itself, and the others have
+    to hold ids of the same classes.
+    """
+    together = spread_grays(set().union(*used.values()))
+    if together:
+        return dict.fromkeys(used, together)
+    drawn = {split: grays for split, values in used.items() if (grays := spread_grays(values))}
+    counts = {max(grays.values()) + 1 for grays in drawn.values()}
+    others = set().union(*(values for split, values in used.items() if split not in drawn)) - {IGNORE}
+    return drawn if len(counts) == 1 and max(others, default=0) < max(counts) else {}
+
+
 def listed_values(values: Set[int], labels: LabelTable) -> dict[int, int]:
     """{value: class id or IGNORE} by the sources of a table; empty where `values` may be class ids already.
 
