@@ -310,6 +310,16 @@ def test_scoring_folders_that_do_not_match(refused, tmp_path, dataset):
     refused("score", truth, tmp_path / "predicted", code=1, words=["test1.png", "no prediction"])
 
 
+def test_scoring_a_truth_of_0_and_255_against_ids_shows_the_table_to_give(refused, tmp_path):
+    for folder, value in (("truth", 255), ("predicted", 0)):
+        (tmp_path / folder).mkdir()
+        mask = Image.new("L", (8, 8))
+        mask.paste(value, (2, 2, 6, 6))
+        mask.save(tmp_path / folder / "a.png")
+    words = ["truth", "0, 255", "--classes", '"source": 255']
+    refused("score", tmp_path / "truth", tmp_path / "predicted", "--num-classes", "2", code=1, words=words)
+
+
 def test_checking_reports_faults_with_exit_code_1_and_as_json(run, dataset):
     (dataset / "train" / "train0.png").unlink()
     code, out, _err = run("check", dataset, "--json")

@@ -18,9 +18,13 @@ def score(
     classes: PathLike | None = None,
     output: PathLike | None = None,
 ) -> Evaluation:
-    """Score a folder of masks from any tool against the folder of true masks; files are paired by stem.
+    """Score a folder of masks from any tool against the folder of true masks; files are paired by name.
 
-    `output` is a folder for scores.json and images.json.
+    `classes` says by "source" what values and colours mean that are no class ids; `output` is a folder for scores.json
+    and images.json.
+
+    Raises:
+        DataError: masks without partner or that cannot be read, or a truth that draws a class as 255 alone on its side.
     """
     folder = None if output is None else made_folder(Path(output))
     found = score_folders(Path(truth), Path(predicted), num_classes=num_classes, classes_file=path_of(classes))

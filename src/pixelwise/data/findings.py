@@ -56,10 +56,12 @@ CODES = {
     "mask-16-bit": Code("fault", "a mask has 16 bits a pixel"),
     "mask-1-bit": Code("warning", "a mask has 1 bit a pixel, read here as 0 and 1 and by others as 0 and 255"),
     "mask-0-255": Code("fault", "the object is drawn as 255, which means ignored"),
+    "mask-spread-gray": Code("fault", "the classes are drawn as evenly spread grays up to 255, which means ignored"),
     "id-out-of-range": Code("fault", "a mask has values that are no class id"),
     "ids-with-gaps": Code("warning", "the class ids have gaps, so that the model would have classes without pixels"),
     "values-ignored": Code("warning", "the label map does not list values that occur; they are ignored"),
-    "nothing-labelled": Code("fault", "no pixel of the training masks has a class"),
+    "nothing-labelled": Code("fault", "no pixel of a split's masks has a class"),
+    "one-class": Code("fault", "all labelled pixels of the training masks have one class"),
     "mask-mostly-ignored": Code("warning", "more than half of a mask is ignored"),
     "mask-one-class": Code("warning", "a mask is one class throughout"),
     # classes

@@ -7,7 +7,7 @@ from PIL import Image
 
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.findings import Box, Finding
-from pixelwise.labels import IGNORE
+from pixelwise.labels import IGNORE, MAX_CLASSES
 from pixelwise.phrases import listed
 
 IMAGE_EXPECTED = "a complete JPEG, PNG, WebP, BMP or TIFF image"
@@ -25,18 +25,22 @@ def count_ids(mask: Image.Image) -> dict[int, int]:
     return {value: count for value, count in enumerate(mask.histogram()) if count}
 
 
-def unknown_ids(path: Path, mask: Image.Image, counts: Mapping[int, int], num_classes: int) -> Finding | None:
-    """The fault of a mode "L" mask whose `counts` show values that are neither a class id nor IGNORE."""
-    unknown = {value: count for value, count in counts.items() if num_classes <= value != IGNORE}
+def unknown_ids(path: Path, mask: Image.Image, counts: Mapping[int, int], num_classes: int | None) -> Finding | None:
+    """The fault of a mode "L" mask whose `counts` show values that are neither a class id nor IGNORE.
+
+    `num_classes` None: as many as there can be.
+    """
+    most = MAX_CLASSES if num_classes is None else num_classes
+    unknown = {value: count for value, count in counts.items() if most <= value != IGNORE}
     if not unknown:
         return None
     place = box_of(mask, unknown)
     values = listed((f"{value} ({count} px)" for value, count in unknown.items()), 8)
-    return Finding(
-        path, f"has the values {values}, from column {place[0]}, row {place[1]} on",
-        f"0 to {num_classes - 1} or {IGNORE} (ignored)",
-        "Correct the mask, or num_classes or classes.json if the class exists.", "id-out-of-range", place,
-    )  # fmt: skip
+    remedy = "Correct the mask, or num_classes or classes.json if the class exists."
+    if num_classes is None:
+        remedy = f"Number the classes 0, 1, 2, ..., as `--fix` does; if more than {MAX_CLASSES} occur, unite some."
+    found = f"has the values {values}, from column {place[0]}, row {place[1]} on"
+    return Finding(path, found, f"0 to {most - 1} or {IGNORE} (ignored)", remedy, "id-out-of-range", place)
 
 
 def box_of(mask: Image.Image, values: Container[int]) -> Box:

@@ -67,18 +67,22 @@ class Evaluation:
     intervals: Intervals
     other_definitions: Mapping[str, float]
     insight: Insight | None = None  # None where only masks were compared
+    notes: tuple[str, ...] = ()  # sentences that belong beside the scores
 
     @classmethod
-    def of(cls, scores: Scores, counts: ImageCounts, insight: Insight | None = None) -> "Evaluation":
-        """Everything that follows from the counts."""
+    def of(
+        cls, scores: Scores, counts: ImageCounts, insight: Insight | None = None, *, notes: tuple[str, ...] = ()
+    ) -> "Evaluation":
+        """Everything that follows from the counts; where the truth has one class, a note says so."""
         others = other_definitions(counts, scores.confusion)
-        return cls(scores, counts, intervals(counts), others, insight)
+        return cls(scores, counts, intervals(counts), others, insight, notes + _of_one_class(scores))
 
     def to_json(self) -> dict[str, Any]:
         """The content of scores.json."""
         return {
             **self.scores.to_json(),
             "images": len(self.counts),
+            "notes": list(self.notes),
             "intervals": {**self.intervals, **(self.insight.intervals if self.insight else {})},  # [low, high]
             "other_definitions": strict_json(self.other_definitions),
             **(self.insight.to_json() if self.insight else {}),
@@ -91,7 +95,7 @@ class Evaluation:
 
     def table(self) -> str:
         """Plain text for a terminal: the scores, and how sure and how comparable they are."""
-        lines = [self.scores.table(), "", *self._sureness()]
+        lines = [*self.notes, *([""] if self.notes else []), self.scores.table(), "", *self._sureness()]
         lines += ["", "mean IoU of the same predictions under other definitions (docs/metrics.md):"]
         width = max(map(len, self.other_definitions))
         lines += [f"  {name:<{width}}  {_text(value)}" for name, value in self.other_definitions.items()]
@@ -144,6 +148,17 @@ def read_counts(path: Path) -> tuple[ImageCounts, LabelTable]:
             "`pixelwise evaluate --output` or `pixelwise score --output` wrote."
         ) from None
     return ImageCounts.from_json(counts, source=str(file)), LabelTable.from_json(labels, source=str(file))
+
+
+def _of_one_class(scores: Scores) -> tuple[str, ...]:
+    present = [i for i, pixels in enumerate(scores.confusion.counts.sum(axis=1)) if pixels]
+    if len(present) != 1:
+        return ()
+    name = scores.labels.names[present[0]]
+    return (
+        f"Only one class occurs in the truth, {present[0]} ({name}): the scores do not say whether classes are told "
+        "apart.",
+    )
 
 
 def _text(value: float) -> str:

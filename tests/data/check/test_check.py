@@ -7,6 +7,7 @@ from PIL import Image
 
 from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.pairs import open_dataset
+from pixelwise.data.repair.dataset import repair
 from pixelwise.errors import DataError
 from tests.conftest import REAL_DATA
 
@@ -148,7 +149,55 @@ def test_masks_of_class_0_alone_mean_two_classes(tmp_path):
     for split in ("train", "validation"):
         add(tmp_path, "a", split=split, mask=np.zeros((2, 3), dtype=np.uint8))
     report = check(tmp_path)
-    assert (report.labels.num_classes, report.sound) == (2, True)
+    assert report.labels.num_classes == 2
+    (fault,) = report.faults
+    assert (fault.code, fault.file, fault.found) == (
+        "one-class", tmp_path / "train_annotation", "holds masks of the class 0 only",
+    )  # fmt: skip
+    assert "ids-with-gaps" not in codes(report.warnings)
+
+
+def test_one_class_beside_ignored_pixels_alone_is_a_fault_of_training_masks(tmp_path):
+    add(tmp_path, "a", mask=np.array([[1, 1, 255], [1, 1, 1]], dtype=np.uint8))
+    add(tmp_path, "b", mask=np.full((2, 3), 255, dtype=np.uint8))
+    add(tmp_path, "c", split="validation")
+    (fault,) = check(tmp_path).faults
+    assert (fault.code, fault.found) == ("one-class", "holds masks of the class 1 only and of 255 (ignored)")
+    assert fault.remedy == "If 255 draws a class, save it as an id of its own; else label pixels of another class."
+
+
+def test_validation_and_test_may_show_one_class(root):
+    (root / "validation_annotation" / "validation0.png").unlink()
+    for split in ("validation", "test"):
+        add(root, f"{split}0", split=split, mask=np.ones((2, 3), dtype=np.uint8))
+    assert check(root).sound
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_split_without_a_labelled_pixel_is_a_fault(root, split):
+    add(root, f"{split}0", split=split, mask=np.full((2, 3), 255, dtype=np.uint8))
+    (fault,) = check(root).faults
+    assert (fault.code, fault.file) == ("nothing-labelled", root / f"{split}_annotation")
+
+
+def test_more_classes_than_a_model_can_have_are_a_fault_where_nothing_names_them(tmp_path):
+    for split in ("train", "validation"):
+        picture = Image.new("RGB", (51, 45), (10, 20, 30 * len(split) % 256))
+        blocks = np.arange(255, dtype=np.uint8).reshape(15, 17).repeat(3, axis=0).repeat(3, axis=1)
+        add(tmp_path, "a", split=split, image=picture, mask=blocks)
+    fault, _of_validation = check(tmp_path).faults
+    assert (fault.code, fault.place) == ("id-out-of-range", (48, 42, 51, 45))
+    assert fault.found == "has the values 254 (9 px), from column 48, row 42 on"
+    assert fault.expected == "0 to 253 or 255 (ignored)"
+    assert "as `--fix` does; if more than 254 occur, unite some" in fault.remedy
+
+
+def test_a_repair_does_not_write_training_masks_of_one_class(tmp_path):
+    for split in ("train", "validation"):
+        add(tmp_path, "a", split=split, mask=np.full((2, 3), 4, dtype=np.uint8))
+    dataset = open_dataset(tmp_path)
+    repaired = repair(dataset, check_dataset(dataset), tmp_path.with_name("copy"))
+    assert [(finding.code, finding.file.name) for finding in repaired.left_out] == [("one-class", "train_annotation")]
 
 
 def test_classes_without_training_pixels_are_warnings(root):

@@ -441,6 +441,15 @@ def _objects_drawn_as_255(root):
         save_ids(ids(path) == 2, path)
 
 
+@plants("mask-spread-gray", "train_annotation", num_classes=None)
+def _classes_drawn_as_grays(root):
+    (root / "classes.json").unlink()
+    for path in files(root, "train_annotation"):
+        save_ids(ids(path).clip(0, 3) * 85, path)
+    for path in files(root, "validation_annotation"):
+        save_ids(np.where(ids(path) == 255, 0, ids(path).clip(0, 1)), path)
+
+
 @plants("id-out-of-range", "scene_0000.png")
 def _an_id_out_of_range(root):
     path = first(root, "train_annotation")
@@ -473,6 +482,18 @@ def _values_that_the_label_map_leaves_out(root):
 def _no_label_at_all(root):
     for path in files(root, "train_annotation"):
         save_ids(np.full_like(ids(path), 255), path)
+
+
+@plants("nothing-labelled", "validation_annotation")
+def _no_label_in_validation(root):
+    for path in files(root, "validation_annotation"):
+        save_ids(np.full_like(ids(path), 255), path)
+
+
+@plants("one-class", "train_annotation")
+def _nothing_but_background(root):
+    for path in files(root, "train_annotation"):
+        save_ids(np.zeros_like(ids(path)), path)
 
 
 @plants("mask-mostly-ignored", "scene_0000.png")

@@ -1,20 +1,22 @@
 """What the classes are, and what their pixels, seen together, say is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import NamedTuple
 
 from pixelwise.data.check.split import Tally
-from pixelwise.data.dataset.pairs import Pairs
+from pixelwise.data.dataset.pairs import Pairs, Split
 from pixelwise.data.facts.advice import IMBALANCE_LIMIT, class_weights
 from pixelwise.data.facts.statistics import ClassBalance
 from pixelwise.data.findings import Finding
+from pixelwise.data.masks.judging import spread_by_split
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
 from pixelwise.menus import CLASS_WEIGHTS
 from pixelwise.phrases import factor, listed, percent
 
 _LISTED = 12
+_DRAWN = ("mask-0-255", "mask-spread-gray")  # the ids are not what the values say
 
 
 class GivenLabels(NamedTuple):
@@ -62,27 +64,54 @@ def resolved_labels(given: GivenLabels, tallies: Mapping[str, Tally]) -> tuple[L
 def class_findings(tallies: Mapping[str, Tally], labels: LabelTable, *, are_given: bool) -> list[Finding]:
     """Everything that shows only when all masks are seen together."""
     findings: list[Finding] = []
+    grays = _grays(tallies, labels, are_given=are_given)
     for tally in tallies.values():
         if not tally.values:
+            continue
+        if tally.split.name in grays:
+            findings.append(_drawn_as_grays(tally, grays[tally.split.name]))
             continue
         if _draws_as_255(tally, tallies.get("train", tally), labels):
             findings.append(_drawn_as_255(tally.split.truth))
             continue
         findings += tally.ignored_values()
         _suggest_counting_from_zero(tally, labels)
-        if tally.split.name == "train" and tally.values == {IGNORE}:
-            findings.append(_nothing_labelled(tally.split.truth))
+        findings += too_few_classes(tally.split, tally.values)
     train = tallies.get("train")
-    if train is None or not train.values - {IGNORE} or any(finding.code == "mask-0-255" for finding in findings):
+    if train is None or not train.values - {IGNORE} or any(finding.code in _DRAWN for finding in findings):
         return findings
     absent = {i for i in range(labels.num_classes) if not train.pixels[i]}
     if not are_given:
         gaps = {i for i in absent if not any(tally.pixels[i] for tally in tallies.values())}
-        findings += _gaps(train, gaps, largest=labels.num_classes - 1)
+        if len(train.values - {IGNORE}) > 1:  # of one class the fault tells
+            findings += _gaps(train, gaps, largest=labels.num_classes - 1)
         absent -= gaps
     findings += _absent(tallies, sorted(absent), labels)
     imbalance = imbalance_finding(train.split.truth, train.balance(labels.num_classes), labels)
     return findings + ([imbalance] if imbalance else [])
+
+
+def _grays(tallies: Mapping[str, Tally], labels: LabelTable, *, are_given: bool) -> dict[str, dict[int, int]]:
+    """{split: {gray: class id}} of the splits that draw the classes as evenly spread grays.
+
+    A table says so only by its number of classes: one with sources knows what 255 meant.
+    """
+    if labels.sources or labels.ignored or any(tally.split.label_map is not None for tally in tallies.values()):
+        return {}
+    drawn = spread_by_split({name: tally.values for name, tally in tallies.items()})
+    fits = all(max(grays.values()) + 1 == labels.num_classes for grays in drawn.values())
+    return drawn if fits or not are_given else {}
+
+
+def _drawn_as_grays(tally: Tally, grays: Mapping[int, int]) -> Finding:
+    """The fault of a split; it takes the place of faults of ids out of range."""
+    tally.findings = [each for each in tally.findings if each.code != "id-out-of-range"]
+    shown = listed(map(str, sorted(tally.values)), _LISTED)
+    return Finding(
+        tally.split.truth, f"holds masks of the values {shown} only", f"class ids ({IGNORE} is ignored)",
+        f"If these grays draw {max(grays.values()) + 1} classes, make ids of them, as `--fix` does; as it is, {IGNORE} "
+        "would count for nothing.", "mask-spread-gray",
+    )  # fmt: skip
 
 
 def _draws_as_255(tally: Tally, train: Tally, labels: LabelTable) -> bool:
@@ -145,11 +174,24 @@ def _drawn_as_255(masks: Path) -> Finding:
     )  # fmt: skip
 
 
-def _nothing_labelled(masks: Path) -> Finding:
-    return Finding(
-        masks, f"holds masks of the value {IGNORE} (ignored) only", "some pixels of a class",
-        "Label some pixels or give the right folder.", "nothing-labelled",
-    )  # fmt: skip
+def too_few_classes(split: Split, ids: Set[int]) -> list[Finding]:
+    """The fault of a split whose masks, of which `ids` (IGNORE included) is all that occurs, can teach or tell nothing.
+
+    Validation and test may well show one class.
+    """
+    classes = ids - {IGNORE}
+    if not classes:
+        found = f"holds masks of the value {IGNORE} (ignored) only"
+        remedy = "Label some pixels or give the right folder."
+        return [Finding(split.truth, found, "some pixels of a class", remedy, "nothing-labelled")]
+    if split.name != "train" or len(classes) > 1:
+        return []
+    found = f"holds masks of the class {min(classes)} only"
+    remedy = "Export the masks again with every class in them: a model of one class would say it everywhere."
+    if IGNORE in ids:
+        found += f" and of {IGNORE} (ignored)"
+        remedy = f"If {IGNORE} draws a class, save it as an id of its own; else label pixels of another class."
+    return [Finding(split.truth, found, "two classes or more", remedy, "one-class")]
 
 
 def imbalance_finding(file: Path, balance: ClassBalance, labels: LabelTable) -> Finding | None:

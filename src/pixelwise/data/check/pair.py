@@ -11,6 +11,7 @@ from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.facts.regions import Regions, regions
 from pixelwise.data.facts.statistics import PixelMoments
 from pixelwise.data.findings import FileFault, Finding
+from pixelwise.data.masks.judging import spread_grays
 from pixelwise.data.masks.smoothing import is_smoothed, place_between
 from pixelwise.data.reading import load, mask_values, open_image, open_mask, orientation, to_rgb, upright_size
 from pixelwise.data.refusals import count_ids, unequal_sizes, unknown_ids
@@ -138,7 +139,8 @@ def _look_at_mask(pair: Pair, num_classes: int | None, findings: list[Finding]) 
         findings.append(_one_bit(pair.mask))
     mask = mask_values(opened, pair.mask)
     counts, unlisted = count_ids(mask), {}
-    smoothed = is_smoothed(mask, len(counts))
+    grays = spread_grays(counts.keys())  # in which 255 may be white
+    smoothed = is_smoothed(mask, len(counts)) or bool(grays and is_smoothed(mask, len(counts), ignored=None))
     if smoothed:
         findings.append(_smoothed(pair.mask, mask, counts))
     if pair.label_map is not None:
@@ -146,7 +148,7 @@ def _look_at_mask(pair: Pair, num_classes: int | None, findings: list[Finding]) 
         unlisted = label_map.unlisted(counts)
         mask = label_map.apply(mask)
         counts = count_ids(mask)
-    unknown = None if smoothed or num_classes is None else unknown_ids(pair.mask, mask, counts, num_classes)
+    unknown = None if smoothed else unknown_ids(pair.mask, mask, counts, num_classes)
     findings += [unknown] if unknown else []
     findings += _content(pair.mask, counts, mask.width * mask.height)
     return _MaskLook(mask, counts, unlisted)

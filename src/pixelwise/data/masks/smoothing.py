@@ -24,9 +24,9 @@ _ROWS = 96
 _WINDOW = 64
 
 
-def is_smoothed(mask: Image.Image, num_values: int) -> bool:
+def is_smoothed(mask: Image.Image, num_values: int, *, ignored: int | None = IGNORE) -> bool:
     """Whether a mode "L" mask of so many values was resized with smoothing, or compressed."""
-    return num_values > 2 and share_between(mask) > _LIMITS[num_values > _FEW_VALUES]
+    return num_values > 2 and share_between(mask, ignored=ignored) > _LIMITS[num_values > _FEW_VALUES]
 
 
 def is_blended(colors: npt.NDArray[np.uint32]) -> bool:
@@ -49,11 +49,11 @@ def is_blended(colors: npt.NDArray[np.uint32]) -> bool:
     return steps > 0 and blended / steps > _BLENDED_SHARE
 
 
-def share_between(mask: Image.Image) -> float:
+def share_between(mask: Image.Image, *, ignored: int | None = IGNORE) -> float:
     """Of the borders in a mode "L" mask, the share that runs through a value between the two sides, 0 to 1.
 
     Smoothing puts such values wherever two regions meet: 0, 90, 200. In a clean mask a value lies between its left
-    and right neighbours only where a strip one pixel wide does.
+    and right neighbours only where a strip one pixel wide does. Borders of `ignored` count for nothing.
     """
     values = np.asarray(mask)
     if min(values.shape) < 3:
@@ -63,7 +63,7 @@ def share_between(mask: Image.Image) -> float:
     start = np.flatnonzero(flat[:-2] != flat[2:])
     start = start[start % width < width - 2]  # not from one row into the next
     before, here, after = flat[start], flat[start + 1], flat[start + 2]
-    known = (before != IGNORE) & (after != IGNORE)
+    known = np.ones(start.shape, dtype=np.bool_) if ignored is None else (before != ignored) & (after != ignored)
     borders = int(np.count_nonzero(known))
     return int(np.count_nonzero(known & _lies_between(before, here, after))) / borders if borders else 0.0
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from pixelwise.data.check.classes import too_few_classes
 from pixelwise.data.check.report import CheckReport
 from pixelwise.data.dataset.pairs import Dataset, Pairs, Split
 from pixelwise.data.findings import Finding
@@ -211,14 +212,11 @@ def _tasks(split: Split, pairs: Pairs, output: Path) -> Iterator[Task]:
 
 def _fault_of_all(split: Split, ids: set[int], labels: LabelTable) -> Finding | None:
     """What would still be wrong with the masks of a split taken together."""
-    if split.name == "train" and ids == {IGNORE}:
-        found, code = f"holds masks of the value {IGNORE} (ignored) only", "nothing-labelled"
-        return Finding(split.truth, found, "some pixels of a class", "Label some pixels of them.", code)
     if ids == {0, IGNORE} and labels.num_classes == 2:
         found = f"holds masks of the values 0 and {IGNORE} only, and nothing says that {IGNORE} draws the object"
         remedy = f"Save the object as 1 if {IGNORE} draws it."
         return Finding(split.truth, found, "masks of the ids 0 and 1", remedy, "mask-0-255")
-    return None
+    return next(iter(too_few_classes(split, ids)), None) if ids else None
 
 
 def _counter(progress: Progress | None, total: int) -> Callable[[], None]:

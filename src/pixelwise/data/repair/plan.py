@@ -11,6 +11,7 @@ from pixelwise.labels import IGNORE, MAX_CLASSES, Color, LabelTable, SourceValue
 
 _BLACK = (0, 0, 0)
 _PAST_PALETTE = 256
+_SPREAD = "mask-spread-gray"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def make_plan(survey: Values, splits: Iterable[str], table: LabelTable | None, *
     colors: dict[Color, int] = {}
     if in_color and named is not None:
         colors, labels = _listed_colors(named)
-    return Plan(labels, readings, values, colors, unread, notes, "id-out-of-range")
+    renumbering = _SPREAD if values and values == numbers.spread() else "id-out-of-range"
+    return Plan(labels, readings, values, colors, unread, notes, renumbering)
 
 
 def _readings(survey: Values, table: LabelTable | None) -> tuple[dict[str, str], str, tuple[str, ...]]:
@@ -155,6 +157,9 @@ def _renumbered(survey: Values, plan: Plan, numbers: Numbers) -> Plan:
         of_two = None if 1 in numbers.used else {0: [0], 1: [IGNORE]}
         labels = LabelTable.named(LabelTable.numbered(2).names, sources=of_two)
         return replace(plan, labels=labels, values=_two_classes(numbers, drawn))
+    grays = numbers.spread()
+    if grays:
+        return replace(plan, labels=_of_grays(None, grays), values=grays, renumbering=_SPREAD)
     ranks = {value: i for i, value in enumerate(numbers.ids)}
     changed = any(value != i for value, i in ranks.items())
     names = LabelTable.numbered(max(2, len(ranks))).names
@@ -175,6 +180,14 @@ def _two_classes(numbers: Numbers, drawn: set[str]) -> dict[str, dict[int, int]]
     return {split: {0: 0, 1: 1, IGNORE: 1 if split in drawn else IGNORE} for split in numbers.by_split}
 
 
+def _of_grays(labels: LabelTable | None, grays: Mapping[str, Mapping[int, int]]) -> LabelTable:
+    """The table, or one without names, with the grays that became its classes."""
+    drawn = {gray: i for ids in grays.values() if ids[IGNORE] != IGNORE for gray, i in ids.items()}
+    labels = labels or LabelTable.numbered(max(drawn.values()) + 1)
+    sources = (tuple(gray for gray, i in drawn.items() if i == class_id) for class_id in range(labels.num_classes))
+    return replace(labels, sources=tuple(sources))
+
+
 def _by_table(labels: LabelTable, numbers: Numbers, *, given: bool) -> tuple[dict[str, dict[int, int]], LabelTable]:
     """{split: {value: class id}} under a table, and the table with what became its classes."""
     num_classes = labels.num_classes
@@ -189,6 +202,9 @@ def _by_table(labels: LabelTable, numbers: Numbers, *, given: bool) -> tuple[dic
         if 1 not in numbers.used and not labels.sources:
             labels = replace(labels, sources=((0,), (IGNORE,)))
         return _two_classes(numbers, drawn), labels
+    grays = numbers.spread()
+    if grays and not sound and _of_grays(None, grays).num_classes == num_classes:
+        return grays, labels if labels.sources else _of_grays(labels, grays)
     first = 0
     if used == set(range(1, num_classes + 1)):  # every number up to the number of classes, and no 0
         first = 1

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pixelwise.data.dataset.label_map import LabelMap
+from pixelwise.data.masks.judging import spread_by_split
 from pixelwise.data.masks.raw import PALETTES, RawMask
 from pixelwise.labels import IGNORE, Color, SourceValue
 
@@ -110,6 +111,18 @@ class Numbers:
         if drawn and others == {IGNORE}:  # a split of a few masks may be the object throughout
             return self.by_split.keys() - self._through_map
         return set() if IGNORE in others else drawn
+
+    def spread(self) -> dict[str, dict[int, int]]:
+        """{split: {gray: class id}} of all splits where evenly spread grays up to 255 draw some of them; else empty.
+
+        Label maps give ids, and a bit says nothing about grays.
+        """
+        drawn = {} if self._through_map or 1 in self.bits else spread_by_split(self.by_split)
+        if not drawn:
+            return {}
+        classes = 1 + max(next(iter(drawn.values())).values())
+        ids = {i: i for i in range(classes)} | {IGNORE: IGNORE}
+        return {split: drawn.get(split, ids) for split in self.by_split}
 
 
 def number_of(reading: str, value: SourceValue, color: Color | None) -> int:

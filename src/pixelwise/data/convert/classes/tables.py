@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pixelwise.data.convert.classes.survey import Survey, shares
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.source import Source
+from pixelwise.data.masks.judging import source_entries, spread_grays
 from pixelwise.data.masks.raw import color_number, numbered_color
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, LabelTable, SourceValue, hex_color
@@ -138,7 +139,10 @@ def _with_sources(labels: LabelTable, ids: Mapping[int, int], original: Callable
 
 def _unnamed(seen: Survey, where: Path) -> DataError:
     numbers = [value for value in seen if value != IGNORE]
-    if numbers == [0]:
+    grays = spread_grays(seen.keys())
+    if grays:
+        example = f"{source_entries(grays)}, which makes a class of each gray, {IGNORE} included"
+    elif numbers == [0]:
         example = '{"0": "background", "1": "NAME"}'
     elif numbers == list(range(len(numbers))):
         example = '{"0": "NAME", "1": "NAME", ...}'

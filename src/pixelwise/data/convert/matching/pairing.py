@@ -198,7 +198,7 @@ def _paired(
     notes = []
     by_core, mask_cores = {stem: stem for stem in images}, {stem: stem for stem in masks}
     if not set(images) & set(masks):
-        (before, after), (mask_before, mask_after) = _affixes(images), _affixes(masks)
+        (before, after), (mask_before, mask_after) = affixes(images), affixes(masks)
         by_core = {stem[len(before) : len(stem) - len(after)]: stem for stem in images}
         mask_cores = {stem[len(mask_before) : len(stem) - len(mask_after)]: stem for stem in masks}
         notes = [
@@ -217,7 +217,7 @@ def _paired(
     return matches, notes + _lone(lone, [masks[stem] for core, stem in mask_cores.items() if core not in by_core])
 
 
-def _affixes(stems: Iterable[str]) -> tuple[str, str]:
+def affixes(stems: Iterable[str]) -> tuple[str, str]:
     """What all stems begin and end with; digits next to the rest stay with it, because they number the files."""
     known = list(stems)
     if len(known) < 2:
