@@ -42,7 +42,7 @@ def array() -> bytes:
         (EPS, "is not an image but a PostScript file (EPS)"),
         (b"<!DOCTYPE html>\n<html><body>403</body>", "is not an image but an HTML page"),
         (b'<svg xmlns="x" width="3"/>', "is not an image but an SVG drawing"),
-        (b'{"error": "no such key"}', "is not an image but a text"),
+        (b'{"error": "no such key"}', "is not an image"),
         (bytes(128) + b"DICM\2\0", "is a DICOM file, which is not read"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "is not an image but a pointer of Git LFS"),
         (array(), "is not an image but a NumPy array"),

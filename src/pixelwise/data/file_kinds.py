@@ -61,7 +61,7 @@ def _kind_of_text(head: bytes) -> str | None:
         return "an HTML page, as a server sends it in place of a file"
     if _MARKUP.match(head):
         return "an SVG drawing" if b"<svg" in head.lower() else "an XML file"
-    return "a text" if head and _is_text(head) else None
+    return None
 
 
 def _kind_of_container(brand: bytes) -> str:
@@ -87,13 +87,3 @@ def _kind_of_tiff(content: bytes) -> str:
     except Exception:  # broken tags raise struct.error, KeyError, TypeError, OverflowError ...
         return "a damaged TIFF"
     return f"a TIFF of {bands} band{'' if bands == 1 else 's'} of {depth} bits"
-
-
-def _is_text(head: bytes) -> bool:
-    try:
-        text = head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(head) - 3:  # else the last character is cut
-            return False
-        text = head[: error.start].decode("utf-8")
-    return all(character.isprintable() or character in "\t\r\n" for character in text)

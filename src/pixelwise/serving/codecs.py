@@ -57,7 +57,7 @@ def decode_image(content: bytes, *, max_pixels: int) -> Pixels:
         image = open_image(content)
     except DataError:
         kind = kind_of(content)
-        if kind is None or kind == "a text" or "damaged" in kind:
+        if kind is None or "damaged" in kind:
             raise
         raise _unsupported(kind) from None
     if image.format not in _FORMATS:
