@@ -105,10 +105,20 @@ def wrong_mask(path: Path, mask: Image.Image) -> Finding:
         remedy = (
             "Replace each colour by its class id, in one channel; `--fix` does, or `pixelwise convert color-masks`."
         )
+        if "A" in mask.getbands() and _varies(mask):
+            found += " and transparency that varies, in which the mask may be drawn"
         if not colors:
             found += f" and more than {FEW_COLORS} colours"
             remedy = "Export the mask again without smoothing and compression, as class ids in an 8-bit PNG."
     return Finding(path, found, MASK_EXPECTED, remedy, code)
+
+
+def _varies(mask: Image.Image) -> bool:
+    try:
+        low, high = mask.getchannel("A").getextrema()
+    except Exception:  # broken as well; the channels are fault enough
+        return False
+    return low != high
 
 
 def _colors(mask: Image.Image) -> str:

@@ -2,14 +2,14 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from pixelwise.data.findings import FileFault, Finding
-from pixelwise.data.masks.raw import RawMask, is_gray, whole_numbers
+from pixelwise.data.masks.raw import ALPHA, RawMask, is_gray, whole_numbers
 from pixelwise.data.reading import MAX_PIXELS, load, mask_values, open_image, to_rgb, upright_size
 from pixelwise.data.refusals import IMAGE_EXPECTED, count_ids, unreadable
 from pixelwise.errors import MissingExtra
@@ -45,7 +45,11 @@ def decode(source: Path | bytes, name: str = "") -> RawMask:
             return _by_tifffile(source, path, fault, known=True)
     load(opened, path)
     try:
-        return RawMask(path, "colors", file_format, channels, to_rgb(opened))
+        colors = to_rgb(opened)
+        shape = _shape_in_alpha(opened, colors)
+        if shape is not None:
+            return RawMask(path, "gray", file_format, ALPHA, shape, {value: (value,) * 3 for value in range(256)})
+        return RawMask(path, "colors", file_format, channels, colors)
     except (OSError, ValueError) as error:  # a mode that Pillow does not turn into RGB
         raise FileFault(unreadable(path, error, IMAGE_EXPECTED)) from None
 
@@ -80,6 +84,18 @@ def _palette(opened: Image.Image) -> dict[int, Color]:
     listed = opened.getpalette("RGB") or []
     listed += [0] * (768 - len(listed))  # past the palette is black
     return {i: (listed[3 * i], listed[3 * i + 1], listed[3 * i + 2]) for i in range(256)}
+
+
+def _shape_in_alpha(opened: Image.Image, colors: Image.Image) -> Image.Image | None:
+    """The transparency of an image of one gray, where it varies: then the object is drawn in it, and nowhere else."""
+    if "A" not in opened.getbands() or not colors.getcolors(maxcolors=1):
+        return None
+    red, green, blue = (int(low) for low, _ in cast("tuple[tuple[int, int], ...]", colors.getextrema()))
+    if not is_gray((red, green, blue)):
+        return None
+    alpha = opened.getchannel("A")
+    low, high = alpha.getextrema()
+    return alpha if low != high else None
 
 
 def _grays(opened: Image.Image, values: Image.Image) -> dict[int, Color]:

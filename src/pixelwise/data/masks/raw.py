@@ -18,6 +18,9 @@ from pixelwise.labels import IGNORE, Color, SourceValue
 MAX_VALUE = 65535
 """The largest value of a mask that can be named in a label table."""
 
+ALPHA = "A"
+"""The channels of a mask that is drawn in its transparency: one colour everywhere, and alpha that varies."""
+
 PALETTES = ("palette", "gray palette")
 """The kinds of masks that store indices into a palette."""
 

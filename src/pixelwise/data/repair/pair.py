@@ -12,7 +12,7 @@ from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.masks.decoding import decode
-from pixelwise.data.masks.raw import RawMask, to_ids
+from pixelwise.data.masks.raw import ALPHA, RawMask, to_ids
 from pixelwise.data.masks.smoothing import is_blended, is_smoothed
 from pixelwise.data.reading import load, open_image, orientation, read_image, upright, upright_size
 from pixelwise.data.refusals import MASK_EXPECTED, count_ids, unequal_sizes, wrong_mask
@@ -218,12 +218,13 @@ def _changes(raw: RawMask, ids: dict[SourceValue, int], plan: Plan) -> list[tupl
     mapped = {value: class_id for value, class_id in raw.mapped.items() if value != class_id}
     if mapped:
         changes.append((LABEL_MAP, f"the label map made {became(mapped.items())}"))
-    if raw.kind == "1-bit":
-        changes.append(("mask-1-bit", "1 bit a pixel became 8"))
-    if raw.kind == "16-bit":
-        changes.append(("mask-16-bit", "16 bits a pixel became 8"))
-    if raw.format != "PNG":
-        changes.append(("mask-format", f"{raw.format} became PNG"))
+    stored = (
+        (raw.kind == "1-bit", "mask-1-bit", "1 bit a pixel became 8"),
+        (raw.kind == "16-bit", "mask-16-bit", "16 bits a pixel became 8"),
+        (raw.channels == ALPHA, "mask-alpha", "the mask was taken from its transparency"),
+        (raw.format != "PNG", "mask-format", f"{raw.format} became PNG"),
+    )
+    changes += [(code, change) for is_so, code, change in stored if is_so]
     reading, numbers = plan.readings[raw.kind], ids
     if raw.kind == "gray palette" and reading == "shade":
         numbers = {number_of(reading, value, raw.color_of(value)): class_id for value, class_id in ids.items()}

@@ -31,6 +31,7 @@ _CHANGES = {
     "mask-colors": "colours became class ids",
     "mask-format": "a mask in another format became PNG",
     "mask-16-bit": "a mask of 16 bits a pixel became one of 8",
+    "mask-alpha": "a mask that was drawn in its transparency became one of class ids",
     "mask-1-bit": "a mask of 1 bit a pixel became one of 8",
     "mask-0-255": "the object, drawn as 255, became class 1",
     "mask-spread-gray": "evenly spread grays became class ids, 255 the last of them",
