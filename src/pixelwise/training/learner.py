@@ -39,6 +39,12 @@ class Learner:
         """The highest of the parameters' learning rates."""
         return float(max(group["lr"] for group in self.optimizer.param_groups))
 
+    def leave_group(self) -> None:
+        """Let go of what talks to the other processes; call it while their group still stands."""
+        # The reducer of DDP would else hold the last reference to gloo's group: freeing it with the interpreter's lock
+        # held waits for a thread of gloo that waits for the lock.
+        self.network = self.model
+
     def parts(self) -> dict[str, Any]:
         """State dicts for a checkpoint."""
         parts = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}

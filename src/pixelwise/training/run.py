@@ -87,8 +87,12 @@ def train_run(request: TrainingRequest) -> TrainingResult:
         create_folder(request.folder, settings, runtime)
         with _observer(request, runtime) as observer:
             run = _begun(request, runtime, observer=observer, stop=stop)
-            fit(run)
-            return _result(run, request.folder)
+            try:
+                fit(run)
+                return _result(run, request.folder)
+            finally:
+                # A traceback, or the caller, may keep the run longer than the group of processes lives.
+                run.learner.leave_group()
 
 
 @contextlib.contextmanager
