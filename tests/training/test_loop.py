@@ -1,5 +1,6 @@
 """When a run is over, and what a stop in its validation leaves behind."""
 
+import contextlib
 import signal
 from types import SimpleNamespace
 
@@ -10,9 +11,10 @@ import pixelwise
 from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.errors import Interrupted
-from pixelwise.runtime import Runtime
+from pixelwise.runtime import Runtime, started
 from pixelwise.settings import Settings
 from pixelwise.training.checkpoint import TrainingState
+from pixelwise.training.learner import Learner
 from pixelwise.training.loop import Run
 from pixelwise.training.progress import Observer
 from pixelwise.training.run import TrainingRequest, train_run
@@ -104,3 +106,38 @@ def test_every_listener_is_told_everything_in_order(dataset, tmp_path):
     assert ("first", 1) in heard
     assert heard[::2] == [("first", what) for _name, what in heard[1::2]]
     assert {name for name, _what in heard[1::2]} == {"second"}
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_run_lets_go_of_its_group_before_the_group_ends(dataset, tmp_path, monkeypatch, is_stopped):
+    order = []
+    leave = Learner.leave_group
+    monkeypatch.setattr(Learner, "leave_group", lambda learner: (order.append("left"), leave(learner)))
+
+    @contextlib.contextmanager
+    def ending(*arguments, **options):
+        try:
+            with started(*arguments, **options) as runtime:
+                yield runtime
+        finally:
+            order.append("ended")
+
+    monkeypatch.setattr("pixelwise.training.run.started", ending)
+    network = {"pretrained": False, "backbone": "mobilenetv2_035", "algorithm": "fcn", "crop_size": 32}
+    settings = Settings(**network, mini_batch_size=4, epochs=1, precision="float32")
+    listeners = [StopsInValidation(1)] if is_stopped else []
+    request = TrainingRequest(check_dataset(open_dataset(dataset)), settings, tmp_path / "run", is_quiet=True,
+                              listeners=listeners)  # fmt: skip
+    with pytest.raises(Interrupted) if is_stopped else contextlib.nullcontext():
+        train_run(request)
+    assert order == ["left", "ended"]
+
+
+def test_what_leaves_its_group_computes_by_itself():
+    class Wrapped(torch.nn.Module):
+        """In place of DistributedDataParallel."""
+
+    learner = Learner.__new__(Learner)
+    learner.model, learner.network = torch.nn.Linear(1, 1), Wrapped()
+    learner.leave_group()
+    assert learner.network is learner.model
