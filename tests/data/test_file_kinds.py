@@ -12,7 +12,7 @@ from PIL import Image
 
 from pixelwise.data.file_kinds import what_is
 from pixelwise.data.masks.decoding import decode
-from pixelwise.data.reading import read_image
+from pixelwise.data.reading import DECODERS, read_image
 from pixelwise.errors import DataError
 
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 20 20\n%%EndComments\n/loop { {} loop } def loop\n%%EOF\n"
@@ -71,7 +71,10 @@ def test_no_decoder_that_starts_a_program_is_asked(tmp_path, monkeypatch, read):
         read(path)
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "PPM", "TGA", "AVIF"])
+WRITTEN = ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "PPM", "TGA", "AVIF"]
+
+
+@pytest.mark.parametrize("form", [form for form in WRITTEN if form in DECODERS])
 def test_what_decoders_of_the_list_write_is_read(form):
     file = io.BytesIO()
     Image.new("RGB", (8, 6), (250, 10, 10)).save(file, form)

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,8 +27,10 @@ from pixelwise.data.refusals import (
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 
+_AVIF = ("AVIF",) if find_spec("PIL.AvifImagePlugin") else ()  # which Pillow has from 11.3 on
+
 DECODERS = (
-    *("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "AVIF"),
+    *("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", *_AVIF),
     *("PPM", "TGA", "PCX", "SGI", "DIB", "DDS", "ICO", "ICNS", "QOI"),
 )
 """Of Pillow's decoders those that may meet a file, whatever its name: EPS would start a PostScript interpreter."""
