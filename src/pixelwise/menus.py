@@ -59,7 +59,7 @@ CLASS_WEIGHTS: dict[str, Choice] = {
     ),
     "none": Choice("all classes alike"),
 }
-"""Functions; see `data.advice.class_weights`."""
+"""Functions; see `data.facts.advice.class_weights`."""
 
 OPTIMIZERS: dict[str, Choice] = {
     "adagrad": Choice("steps shrink with the sum of squared gradients", "pixelwise.training.optimizer:adagrad"),
@@ -107,4 +107,4 @@ TALLIES: dict[str, Choice] = {
         "how far class ids are from the true ones", "pixelwise.scoring.insight.id_difference:DifferenceTally"
     ),
 }
-"""Classes; what is scored beside the confusion matrix, by its name in scores.json. See `scoring.tally.ScoreTally`."""
+"""Classes; what is scored beside the confusion matrix, by its name in scores.json. See `insight.tally.ScoreTally`."""

@@ -129,7 +129,7 @@ def test_formats_whose_decoders_run_programs_are_refused():
 
 
 def test_what_is_another_kind_of_file_is_named():
-    with pytest.raises(Refusal, match="The image is a HEIC, expected one of JPEG") as caught:
+    with pytest.raises(Refusal, match="The body is an image in HEIC, expected an image in one of JPEG") as caught:
         decode_image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", max_pixels=10**6)
     assert caught.value.status == 415
 

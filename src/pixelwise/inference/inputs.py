@@ -1,7 +1,6 @@
 """Which files are predicted: what files, folders and patterns name, what of it is left out, and frames in a file."""
 
 import glob
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,6 +9,7 @@ from pathlib import Path
 from PIL import features
 
 from pixelwise.data.dataset.channels import PREDICTED_SUFFIXES
+from pixelwise.data.file_kinds import FIRST_BYTES, image_format
 from pixelwise.data.reading import open_image
 from pixelwise.errors import DataError
 
@@ -26,27 +26,9 @@ _UNREAD_SUFFIXES = frozenset(
     }
 )
 
-# The first bytes of images, for files whose names do not say what they are.
-_SIGNS = {
-    "JPEG": rb"\xff\xd8\xff",
-    "PNG": rb"\x89PNG\r\n\x1a\n",
-    "GIF": rb"GIF8[79]a",
-    "WebP": rb"RIFF.{4}WEBP",
-    "BMP": rb"BM.{4}\0{4}",
-    "TIFF": rb"II[*+]\0|MM\0[*+]",
-    "JPEG 2000": rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
-    "AVIF": rb".{4}ftypavi[fs]",
-    "HEIC": rb".{4}ftyp(he[iv][cmsx]|mi[af]1|msf1)",
-    "JPEG XL": rb"\0\0\0\x0cJXL \r\n\x87\n",
-    "Photoshop": rb"8BPS\0",
-    "DICOM": rb".{128}DICM",
-    "OpenEXR": rb"\x76\x2f\x31\x01",
-    "Radiance HDR": rb"#\?(RADIANCE|RGBE)",
-    "raw": rb"FUJIFILMCCD-RAW|IIRO|IIU\0|.{4}ftypcrx ",
-}
+# Of the formats that are read, the suffix.
 _ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif", "WebP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}
 _ENDINGS |= {"JPEG 2000": ".jp2", "AVIF": ".avif"}
-_SIGN_BYTES = 132
 
 # GDAL lays these TIFFs beside an image: the same at smaller sizes, and where it is valid.
 _COMPANIONS = (".ovr", ".msk")
@@ -163,7 +145,7 @@ def _why_left_out(path: Path) -> str | None:
     unread = _unread(path)
     if unread is not None:
         return _not_read(path, unread)
-    kind = _kind_by_bytes(path)
+    kind = _format_of(path)
     if kind is None or path.suffix.lower() in _COMPANIONS:
         return None
     found = f"is {kind} inside, which {path.suffix or 'a name without a suffix'} does not say"
@@ -176,17 +158,16 @@ def _not_read(path: Path, what: str) -> str:
 
 def _unread(path: Path) -> str | None:
     """The format of an image that is not read: by its first bytes, else its suffix."""
-    suffix, kind = path.suffix.lower(), _kind_by_bytes(path)
+    suffix, kind = path.suffix.lower(), _format_of(path)
     # Raw images begin as a TIFF does, and what a TIFF's reader finds in them is a small preview.
     if suffix in _UNREAD_SUFFIXES | PREDICTED_SUFFIXES and kind in (None, "TIFF"):
         return suffix
     return None if kind is None or _ENDINGS.get(kind) in readable_suffixes() else kind
 
 
-def _kind_by_bytes(path: Path) -> str | None:
+def _format_of(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
-            head = file.read(_SIGN_BYTES)
+            return image_format(file.read(FIRST_BYTES))
     except OSError:
         return None
-    return next((kind for kind, sign in _SIGNS.items() if re.match(sign, head, re.DOTALL)), None)

@@ -72,7 +72,7 @@ def decode_image(content: bytes, *, max_pixels: int) -> Pixels:
 
 
 def _unsupported(kind: str | None) -> Refusal:
-    return Refusal(415, f"The image is {kind}, expected one of {', '.join(_FORMATS)}. Convert it.")
+    return Refusal(415, f"The body is {kind}, expected an image in one of {', '.join(_FORMATS)}. Convert it.")
 
 
 def choose_reply(accept: str, *, default: str = DEFAULT_REPLY) -> Reply:

@@ -130,6 +130,8 @@ def _begun(request: TrainingRequest, runtime: Runtime, *, observer: Observer, st
         checkpoints=checkpoints,
         bundle=request.folder / "model",
     )
+    if request.report.layout is not None:  # as the check said it: what is trained on was not named so by the user
+        observer.say(request.report.basis[-1])
     _introduce(run)
     if settings.budget is not None:
         run.clock.expect_validation(_seconds_of_validation(run))

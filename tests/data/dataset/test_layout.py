@@ -70,6 +70,15 @@ def test_masks_may_be_named_after_their_images(lay, ending):
     assert (pair.name, pair.mask.name) == ("train0", f"train0{ending}.png")
 
 
+def test_a_mask_beside_one_of_its_images_own_name_is_named_and_not_dropped(lay):
+    root = lay({"train": "images/train", "train_annotation": "masks/train", "validation": "images/val",
+                "validation_annotation": "masks/val"}, ending="_mask")  # fmt: skip
+    masks = root / "masks" / "train"
+    (masks / "train0.png").write_bytes((masks / "train0_mask.png").read_bytes())
+    (fault,) = check_dataset(open_dataset(root)).faults
+    assert (fault.code, fault.file) == ("mask-without-image", masks / "train0_mask.png")
+
+
 def test_channels_of_their_own_names_are_what_they_were(dataset):
     (dataset / "images" / "train").mkdir(parents=True)
     (dataset / "masks" / "train").mkdir(parents=True)
@@ -110,6 +119,10 @@ def test_a_layout_trains_and_is_evaluated_as_it_lies(lay, tmp_path, run):
                 "validation_annotation": "masks/val"}, ending="_mask")  # fmt: skip
     code, _, err = run("train", root, "--output", tmp_path / "run", *TINY_FLAGS)
     assert code == 0, err
+    said = "Taken as it lies: train from images/train and masks/train, validation from images/val and masks/val."
+    assert said in (tmp_path / "run" / "log.txt").read_text()
+    assert run("check", root, "--output", tmp_path / "page")[0] == 0
+    assert said in (tmp_path / "page" / "index.html").read_text()
     code, out, err = run("evaluate", tmp_path / "run", root, "--split", "validation", "--json")
     assert code == 0, err
     assert json.loads(out)["images"] == 2

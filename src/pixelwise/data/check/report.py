@@ -73,6 +73,12 @@ class CheckReport:
             for name, each in self.splits.items()
         }
 
+    @property
+    def basis(self) -> tuple[str, ...]:
+        """Sentences on what was understood: where the classes come from, and which folders were taken for what."""
+        classes = f"{self.labels.num_classes} classes, from {self.labels_from}."
+        return (classes, f"Taken as it lies: {self.layout}.") if self.layout else (classes,)
+
     def require_sound(self) -> None:
         """Raise DataError with the report if there is any fault."""
         if self.faults:
@@ -96,8 +102,7 @@ class CheckReport:
 
     def text(self) -> str:
         """The report for people; of many findings of one code the first are shown."""
-        lines = [f"{self.labels.num_classes} classes, from {self.labels_from}."]
-        lines += [f"Taken as it lies: {self.layout}."] if self.layout else []
+        lines = list(self.basis)
         lines += [f"{name}: {_facts_text(facts)}" for name, facts in self.splits.items()]
         if self.splits:
             lines += ["", *_class_lines(self.labels, self.splits)]

@@ -56,11 +56,12 @@ class Listing:
             self.files[stem] = sys.intern(suffix)
 
     def shorten(self, ending: str) -> None:
-        """Call files by their names without `ending`, where they have it."""
+        """Call files by their names without `ending`, where they have it and no other file is called so."""
         if ending:
-            own = {name: suffix for name, suffix in self.files.items() if name.endswith(ending)}
-            self.files |= {name.removesuffix(ending): ending + suffix for name, suffix in own.items()}
-            self.files = {name: suffix for name, suffix in self.files.items() if name not in own}
+            short = {name: name.removesuffix(ending) for name in self.files if name.endswith(ending)}
+            short = {name: other for name, other in short.items() if other not in self.files}
+            whole = {name: (ending if name in short else "") + suffix for name, suffix in self.files.items()}
+            self.files = {short.get(name, name): suffix for name, suffix in whole.items()}
 
     def path(self, name: str) -> Path:
         """The file called `name`."""

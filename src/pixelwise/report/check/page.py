@@ -154,9 +154,8 @@ def _lead(report: CheckReport, root: Path | None) -> Html:
             "Correct what is listed first.</p>"
         )
     also = f"{counted(counts['warnings'], 'warning')}, {counted(counts['notes'], 'note')}."
-    classes = f"{report.labels.num_classes} classes, from {report.labels_from}."
     where = Html(f"<p>Files are named from <code>{html(root)}</code> on.</p>") if root else ""
-    return joined([Html(verdict), Html(f"<p>{also} {html(classes)}</p>"), where])
+    return joined([Html(verdict), Html(f"<p>{also} {html(' '.join(report.basis))}</p>"), where])
 
 
 def _findings(findings: Sequence[Finding], album: _Album, root: Path | None) -> Html:

@@ -36,7 +36,7 @@ class TrainingJob:
     hyperparameters: Hyperparameters
     channels: Mapping[str, Channel]
     folders: Mapping[str, Path]  # of images and masks, by channel
-    report: CheckReport  # on the data, from `job_data.checked_data`
+    report: CheckReport  # on the data, from `data.checked_data`
     resources: Resources
     scratch: Path  # shared by the processes of a host, gone after the job
     processes: int = 1  # of all hosts

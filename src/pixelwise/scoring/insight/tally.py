@@ -2,7 +2,7 @@
 
 A new score that takes more than a confusion matrix is a class with this shape in a file of its own, and a line in
 `menus.TALLIES`; it then stands in scores.json with its 95 % interval, and in the report. The shortest is
-`difference.DifferenceTally`.
+`id_difference.DifferenceTally`.
 """
 
 from abc import ABC, abstractmethod
