@@ -8,3 +8,4 @@ from pixelwise.report.run.viewer.panels import make_panel
 
 __all__ = ["diagnose", "error_map", "make_panel", "mask_image", "overlay", "panel"]
 __all__ += figures.__all__
+__all__.sort()
