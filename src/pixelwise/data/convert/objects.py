@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
-from pixelwise.phrases import counted
+from pixelwise.phrases import counted, shortened
 
 NO_IMAGE = "no-image"
 NO_CATEGORY = "no-category"
@@ -25,6 +25,7 @@ MEANING: dict[str, str] = {
 }
 """By reason why an object is named; the order is that of the notes."""
 
+_LONGEST_NAME = 200  # an id may be a number of any length
 _IN_MASKS = (MOSTLY_OUTSIDE, NORMALISED)  # they have pixels, if few
 
 
@@ -61,7 +62,7 @@ class Objects:
         """One more object, or several of a kind; `reason` says why it is named, None: nothing is amiss."""
         self.given += count
         if reason is not None and count:
-            known = self.named.get(reason, Mention(0, name))
+            known = self.named.get(reason, Mention(0, shortened(name, _LONGEST_NAME)))
             self.named[reason] = known._replace(objects=known.objects + count)
 
     @property

@@ -95,3 +95,10 @@ def test_masks_that_are_ignored_throughout_are_refused(run, tmp_path):
     with pytest.raises(DataError, match="none of its 10 masks has a pixel of a class: all are ignored"):
         run("out", change=lambda name, class_ids: np.full_like(class_ids, 255))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_name_of_any_length_is_cut_in_what_is_said():
+    objects = Objects()
+    objects.add(f"annotation {10**400}", OUTSIDE)
+    assert len(objects.named[OUTSIDE].first) == 200
+    assert len(objects.refusal()) < 500
