@@ -1,9 +1,11 @@
 """Layout: which folders play the part of the channels, where people did not name them so."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from pixelwise.data.dataset.channels import CHANNELS
 from pixelwise.errors import DataError
+from pixelwise.phrases import listed
 
 _IMAGES = ("images", "image", "imgs", "img", "img_dir")
 _MASKS = ("masks", "mask", "labels", "label", "annotations", "annotation", "ann_dir", "gt", "ground_truth")
@@ -84,8 +86,38 @@ def _named(folders: Folders, names: tuple[str, ...]) -> list[Path]:
 
 def _folders(folder: Path) -> dict[str, Path]:
     """{name in lower case: folder} of the visible folders in `folder`."""
+    return {name.lower(): folder / name for name in subfolders(folder)}
+
+
+def missing_channel(root: Path | None, name: str) -> str:
+    """Why the channel `name` cannot be found below `root`, with what is there and what may be meant."""
+    if root is None:
+        return f"The channel {name!r} is not given. Give its folder, or a dataset folder that contains it."
+    names = [folder for folder in subfolders(root) if folder not in CHANNELS]
+    found = listed(subfolders(root), 12) or "no folders"
+    near = _similar(name, names)
+    hint = f" {root / near} looks like it: rename it to {name!r} or give it as that channel." if near else ""
+    return (
+        f"{root}: has no folder {name!r}; found {found}. Expected train/, train_annotation/, validation/ and "
+        f"validation_annotation/ with images and PNG masks of the same file names; images/train beside "
+        f"masks/train, and the like, is taken too.{hint}"
+    )
+
+
+def _similar(name: str, names: Sequence[str]) -> str | None:
+    """The folder that most likely plays the part of channel `name` under another name."""
+    split, _, annotation = name.partition("_")
+    words = ("mask", "label", "annot", "gt", "seg") if annotation else (split, "image", "img")
+    short = {"validation": "val", "train": "train", "test": "test"}[split]
+    looks = [n for n in names if any(word in n.lower() for word in words) or (not annotation and short in n.lower())]
+    of_split = [n for n in looks if short in n.lower()]
+    # Without the split's name in it, `masks` may be anything: offer it only for train.
+    return next(iter(of_split or (looks if split == "train" else [])), None)
+
+
+def subfolders(folder: Path) -> list[str]:
+    """The names of the visible folders in `folder`, sorted."""
     try:
-        entries = sorted(entry for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != ".")
+        return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != ".")
     except OSError:
-        return {}
-    return {entry.name.lower(): entry for entry in entries}
+        return []

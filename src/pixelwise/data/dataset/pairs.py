@@ -11,13 +11,12 @@ from typing import NamedTuple, overload
 
 from pixelwise.data.dataset.channels import CHANNELS, IMAGE_SUFFIXES, SPLITS
 from pixelwise.data.dataset.label_map import LabelMap, find_label_maps
-from pixelwise.data.dataset.layout import MASK_ENDINGS, find_layout, shown
+from pixelwise.data.dataset.layout import MASK_ENDINGS, find_layout, missing_channel, shown, subfolders
 from pixelwise.data.dataset.listing import Listing
 from pixelwise.data.dataset.manifest import read_manifest
 from pixelwise.data.findings import Finding
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
-from pixelwise.phrases import listed
 from pixelwise.values import unknown_name
 
 # A mask of another type is matched too, so that the fault is its type and not a missing mask.
@@ -130,7 +129,7 @@ def open_dataset(
     for name in required:
         images = folders[name.removesuffix("_annotation")]
         if folders[name] is None and not (images is not None and images.is_file()):
-            raise DataError(_missing(root, name))
+            raise DataError(missing_channel(root, name))
     label_maps = {} if root is None else find_label_maps(root)
     splits = {}
     for split in SPLITS:
@@ -217,40 +216,9 @@ def _require_folder(path: Path, what: str) -> None:
         return
     if path.exists():
         raise DataError(f"{path}: is a file, expected {what}. Give the folder that holds the files.")
-    near = difflib.get_close_matches(path.name, _subfolders(path.parent), n=1, cutoff=0.6)
+    near = difflib.get_close_matches(path.name, subfolders(path.parent), n=1, cutoff=0.6)
     hint = f" Did you mean {path.parent / near[0]}?" if near else ""
     raise DataError(f"{path}: does not exist, expected {what}.{hint} Check the path.")
-
-
-def _missing(root: Path | None, name: str) -> str:
-    if root is None:
-        return f"The channel {name!r} is not given. Give its folder, or a dataset folder that contains it."
-    names = [folder for folder in _subfolders(root) if folder not in CHANNELS]
-    found = listed(_subfolders(root), 12) or "no folders"
-    near = _similar(name, names)
-    hint = f" {root / near} looks like it: rename it to {name!r} or give it as that channel." if near else ""
-    return (
-        f"{root}: has no folder {name!r}; found {found}. Expected train/, train_annotation/, validation/ and "
-        f"validation_annotation/ with images and PNG masks of the same file names.{hint}"
-    )
-
-
-def _similar(name: str, names: Sequence[str]) -> str | None:
-    """The folder that most likely plays the part of channel `name` under another name."""
-    split, _, annotation = name.partition("_")
-    words = ("mask", "label", "annot", "gt", "seg") if annotation else (split, "image", "img")
-    short = {"validation": "val", "train": "train", "test": "test"}[split]
-    looks = [n for n in names if any(word in n.lower() for word in words) or (not annotation and short in n.lower())]
-    of_split = [n for n in looks if short in n.lower()]
-    # Without the split's name in it, `masks` may be anything: offer it only for train.
-    return next(iter(of_split or (looks if split == "train" else [])), None)
-
-
-def _subfolders(folder: Path) -> list[str]:
-    try:
-        return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != ".")
-    except OSError:
-        return []
 
 
 def _unmatched(images: Listing, masks: Listing) -> list[Finding]:
