@@ -10,9 +10,15 @@ from tests.sagemaker.artefact.gluon_reference import CLASSIFIER, NUM_CLASSES, re
 DATA = Path(__file__).parent / "data"
 
 
+def arrays_of(path):
+    """{name: array} of a file of NumPy's, which is closed again: an open one is a warning whenever it is collected."""
+    with np.load(path) as file:
+        return dict(file)
+
+
 def artefact(folder, algorithm, num_classes=NUM_CLASSES):
     """What a job on resnet-50 leaves, with the weights of the recipe; the recorded logits."""
-    recorded = np.load(DATA / "gluon_logits.npz")
+    recorded = arrays_of(DATA / "gluon_logits.npz")
     shapes = json.loads((DATA / "gluon_parameters.json").read_text())[algorithm]
     arrays = {name: recipe(name, tuple(shape)) for name, shape in shapes.items()}
     arrays[CLASSIFIER + ".weight"] *= recorded[algorithm + "_factor"]

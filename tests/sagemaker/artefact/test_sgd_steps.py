@@ -21,6 +21,7 @@ from pixelwise.training.learner import Learner
 from pixelwise.training.losses import build_criterion
 from pixelwise.training.optimizer import set_learning_rate
 from pixelwise.training.step import train_step
+from tests.sagemaker.artefact.artefacts import arrays_of
 from tests.sagemaker.artefact.gluon_reference import NUM_CLASSES, recipe
 from tests.sagemaker.artefact.sgd_reference import (
     BATCH,
@@ -99,7 +100,7 @@ def moved(chosen):
 def test_weights_move_as_far_as_in_the_real_engine_whose_auxiliary_loss_counts_whole(optimizer):
     # SoftmaxOutput ignores what its loss is multiplied with, so that aux_weight 0.5 never reaches a gradient there.
     found = moved(settings(optimizer))
-    recorded = np.load(DATA / "sgd_steps.npz")
+    recorded = arrays_of(DATA / "sgd_steps.npz")
     for (step, name), values in found.items():
         expected = recorded[f"{optimizer} {step} {name}"]
         # In float32 a ReLU near 0 flips in one engine and not in the other, which moves deep layers by a per cent.
@@ -117,7 +118,7 @@ def test_devices_of_one_job_add_up_as_in_the_real_engine():
     found = settings(num_gpus=2, mini_batch_size=4, learning_rate=0.1)
     assert found.pretrained_learning_rate_factor == 1 / HEAD_RATE_FACTOR
     rate = found.learning_rate / HEAD_RATE_FACTOR / 0.1  # of a layer without lr_mult at a learning_rate of 1
-    np.testing.assert_allclose(np.load(DATA / "sgd_steps.npz")["two_devices"], -rate * layer.weight.grad, rtol=1e-4)
+    np.testing.assert_allclose(arrays_of(DATA / "sgd_steps.npz")["two_devices"], -rate * layer.weight.grad, rtol=1e-4)
 
 
 @pytest.mark.slow
@@ -126,7 +127,7 @@ def test_the_real_engine_moves_as_it_was_recorded(tmp_path):
     command = [MXNET_PYTHON, Path(__file__).with_name("sgd_reference.py"), tmp_path / "steps.npz"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    found, recorded = np.load(tmp_path / "steps.npz"), np.load(DATA / "sgd_steps.npz")
+    found, recorded = arrays_of(tmp_path / "steps.npz"), arrays_of(DATA / "sgd_steps.npz")
     assert sorted(found) == sorted(recorded)
     for name in recorded:
         assert np.linalg.norm(found[name] - recorded[name]) < 0.05 * np.linalg.norm(recorded[name]), name
