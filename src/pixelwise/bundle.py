@@ -17,6 +17,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
+from pixelwise.data.bands import PHOTOGRAPH, Bands, bands_of
 from pixelwise.errors import DataError, ModelError, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import Segmenter, build_segmenter
@@ -39,6 +40,7 @@ class Bundle:
 
     `scores` is what `Scores.to_json` gives. `state` holds the tensors of the network in inference: those of
     the auxiliary head, which only training uses, are dropped. Probabilities are softmax(logits / `temperature`).
+    `bands` are what images must have, and what of them the network is given.
     """
 
     settings: Settings
@@ -47,6 +49,7 @@ class Bundle:
     provenance: Mapping[str, Any]
     state: Mapping[str, Tensor]
     temperature: float = 1.0
+    bands: Bands = PHOTOGRAPH
 
     def __post_init__(self) -> None:
         state = {name: tensor for name, tensor in self.state.items() if not name.startswith(_AUXILIARY)}
@@ -59,7 +62,7 @@ class Bundle:
             ModelError: the tensors are not those of the settings' network.
         """
         architecture = self.settings.changed(aux_loss_weight=0, pretrained=False, backbone_weights=None)
-        model = build_segmenter(architecture, self.labels.num_classes, load_weights=False)
+        model = build_segmenter(architecture, self.labels.num_classes, load_weights=False, bands=self.bands)
         try:
             model.load_state_dict(dict(self.state))
         except RuntimeError as error:
@@ -126,8 +129,9 @@ def load_bundle(path: Path) -> Bundle:
     try:
         settings = Settings.of(facts["settings"], source=f"{source}/{FACTS_FILE}")
         labels = LabelTable.from_json(facts["labels"], source=f"{source}/{FACTS_FILE}")
+        bands = bands_of(facts, source=f"{source}/{FACTS_FILE}")
         state, temperature = safetensors.torch.load(weights), float(facts.get("temperature", 1.0))
-        bundle = Bundle(settings, labels, facts["scores"], facts["provenance"], state, temperature)
+        bundle = Bundle(settings, labels, facts["scores"], facts["provenance"], state, temperature, bands)
     except (SettingsError, DataError) as error:
         raise ModelError(f"{error} The model may come from another version; use the one that made it.") from None
     except (safetensors.SafetensorError, ValueError, TypeError) as error:
@@ -141,6 +145,7 @@ def _facts(bundle: Bundle, weights: bytes) -> dict[str, Any]:
         "settings": bundle.settings.to_json(),
         "labels": bundle.labels.to_json(),
         "normalisation": {name: bundle.state[name].flatten().tolist() for name in ("mean", "std")},
+        "bands": bundle.bands.to_json(),
         "temperature": bundle.temperature,
         "scores": dict(bundle.scores),
         "provenance": dict(bundle.provenance),

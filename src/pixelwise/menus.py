@@ -90,6 +90,14 @@ PRECISIONS: dict[str, Choice] = {
 }
 """Types of numbers; see `runtime.choose_precision`."""
 
+VALUE_RANGES: dict[str, Choice] = {
+    "data": Choice(
+        "0 to 255 for images of 8 bits; else from the 0.5th to the 99.5th percentile of the training images"
+    ),
+    "file": Choice("what the files themselves say: bits in PNG and DICOM, smallest and largest value in TIFF"),
+}
+"""Ways to find the values of a band that are 0 and 1 to the network; see `data.bands`."""
+
 TALLIES: dict[str, Choice] = {
     "boundary": Choice(
         "how well outlines agree, and errors near them", "pixelwise.scoring.insight.boundary:BoundaryTally"

@@ -9,17 +9,32 @@ on real photographs (see docs/settings.md).
 import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self
 
 from pixelwise.errors import SettingsError
-from pixelwise.menus import CLASS_WEIGHTS, HEADS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, Choice
-from pixelwise.values import Form, checked, kinds_of, parse_file, to_seconds, to_text, to_tuple, unknown_name
+from pixelwise.menus import CLASS_WEIGHTS, HEADS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, VALUE_RANGES
+from pixelwise.values import (
+    Form,
+    checked,
+    kinds_of,
+    parse_file,
+    parse_sum,
+    setting,
+    to_seconds,
+    to_text,
+    to_tuple,
+    unknown_name,
+    word_or_numbers,
+)
 
 __all__ = ["FIELDS", "GROUPS", "Settings", "allowed"]
 
 OUTPUT_STRIDES = (8, 16, 32)
+
+MOST_BANDS = 16
+"""How many bands an image may have."""
 
 MODEL, TIME, LOSS, SEEN, STOP, MACHINE, AWS = GROUPS = (
     "the model",
@@ -33,44 +48,17 @@ MODEL, TIME, LOSS, SEEN, STOP, MACHINE, AWS = GROUPS = (
 """What settings are about; the last group is there for jobs and models of SageMaker, and nobody else needs it."""
 
 
-def _to_class_weights(value: Any) -> str | tuple[float, ...]:
-    if isinstance(value, str) and value in CLASS_WEIGHTS:
-        return value
-    return to_tuple(value, float)
-
-
 DURATION = Form(to_seconds, "a duration such as 90s, 20m or 1h30m")
 EPOCH_LIST = Form(lambda value: to_tuple(value, int), "epochs such as 10,20")
-WEIGHT_LIST = Form(_to_class_weights, f"one of {', '.join(CLASS_WEIGHTS)} or one number per class such as 1,2,0.5")
+WEIGHT_LIST = Form(
+    word_or_numbers(CLASS_WEIGHTS), f"one of {', '.join(CLASS_WEIGHTS)} or one number per class such as 1,2,0.5"
+)
+BAND_LIST = Form(lambda value: to_tuple(value, int), "numbers of bands such as 4,3,2")
+RANGE_LIST = Form(
+    word_or_numbers(VALUE_RANGES),
+    f"one of {', '.join(VALUE_RANGES)} or the lowest and the highest value such as 0,4095",
+)
 LOSS_SUM = Form(to_text, "a loss or a sum such as cross_entropy+0.5*dice")
-
-
-class Bounds(TypedDict, total=False):
-    """The range of a number."""
-
-    at_least: float
-    at_most: float
-    above: float  # exclusive
-
-
-_UNLIMITED = {"at_least": -math.inf, "at_most": math.inf, "above": -math.inf}
-
-
-def setting(
-    group: str,
-    default: Any,
-    meaning: str,
-    *,
-    form: Form | None = None,
-    choices: Mapping[str, Choice] | tuple[int, ...] = (),
-    **limits: Unpack[Bounds],
-) -> Any:
-    """A dataclass field with its group, its meaning and what it may be.
-
-    Nothing but `choices` is allowed unless there is a `form`, which then decides.
-    """
-    rule = {"form": form, "choices": choices, **_UNLIMITED, **limits}
-    return field(default=default, metadata={"group": group, "meaning": meaning, **rule})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +132,16 @@ class Settings:
         LOSS, 0.0, "Weight of the auxiliary FCN head in training; 0 leaves it out.", at_least=0, at_most=10
     )
 
+    bands: tuple[int, ...] = setting(
+        SEEN, (), "Bands of the images that are used, in order, counted from 1: 4,3,2; none: all.", form=BAND_LIST
+    )
+    value_range: str | tuple[float, ...] = setting(
+        SEEN,
+        "data",
+        "Values that are 0 and 1 to the network: one of these, or the lowest and the highest: 0,4095.",
+        choices=VALUE_RANGES,
+        form=RANGE_LIST,
+    )
     crop_size: int = setting(SEEN, 256, "Side of the square training crop, in pixels.", at_least=17)
     scale_min: float = setting(SEEN, 0.5, "Smallest random scale.", above=0, at_most=100)
     scale_max: float = setting(SEEN, 2.0, "Largest random scale.", above=0, at_most=100)
@@ -244,18 +242,7 @@ def allowed(name: str) -> str:
 
 def parse_loss(text: str) -> list[tuple[float, str]]:
     """(weight, name) of each term in a sum such as "cross_entropy+0.5*dice"."""
-    terms = []
-    for part in text.split("+"):
-        weight, _, name = part.strip().rpartition("*")
-        if name.strip() not in LOSSES:
-            raise SettingsError(f"loss is {text!r}. {unknown_name(name.strip(), LOSSES, 'loss')}")
-        try:
-            terms.append((float(weight) if weight else 1.0, name.strip()))
-        except ValueError:
-            raise SettingsError(f"loss is {text!r}: {weight!r} is not a number. Example: 0.5*dice.") from None
-        if not 0 < terms[-1][0] < math.inf:
-            raise SettingsError(f"loss is {text!r}: weights must be above 0.")
-    return terms
+    return parse_sum("loss", text, LOSSES)
 
 
 def _check_together(settings: Settings) -> None:
@@ -272,6 +259,7 @@ def _check_together(settings: Settings) -> None:
         raise SettingsError("lr_scheduler 'step' counts epochs and a budget has none. Use poly, cosine or exponential.")
     if settings.ema_decay == 1:
         raise SettingsError("ema_decay is 1, which would never learn. Use 0.999 or less; 0 switches it off.")
+    _check_bands(settings.bands, settings.value_range)
     if isinstance(settings.class_weights, tuple):
         _check_class_weights(settings.class_weights, settings.num_classes)
 
@@ -282,6 +270,19 @@ def _check_class_weights(weights: tuple[float, ...], num_classes: int | None) ->
     if num_classes and len(weights) != num_classes:
         raise SettingsError(
             f"class_weights has {len(weights)} numbers but num_classes is {num_classes}. Give one per class."
+        )
+
+
+def _check_bands(bands: tuple[int, ...], value_range: str | tuple[float, ...]) -> None:
+    if len(bands) > MOST_BANDS or not all(1 <= band <= 10**4 for band in bands):
+        raise SettingsError(f"bands is {list(bands)}, expected up to {MOST_BANDS} numbers from 1 on, such as 4,3,2.")
+    if isinstance(value_range, str):
+        return
+    pairs = list(zip(value_range[::2], value_range[1::2], strict=False))
+    if not value_range or len(value_range) % 2 or not all(-math.inf < low < high < math.inf for low, high in pairs):
+        raise SettingsError(
+            f"value_range is {list(value_range)}, expected the lowest and the highest value, such as 0,4095, or two "
+            "for each band."
         )
 
 

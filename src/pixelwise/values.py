@@ -7,10 +7,11 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import field
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, TypedDict, Unpack, overload
 
 from pixelwise.errors import SettingsError
 
@@ -20,6 +21,34 @@ class Form(NamedTuple):
 
     convert: Callable[[Any], Any]
     expected: str
+
+
+class Bounds(TypedDict, total=False):
+    """The range of a number."""
+
+    at_least: float
+    at_most: float
+    above: float  # exclusive
+
+
+_UNLIMITED = {"at_least": -math.inf, "at_most": math.inf, "above": -math.inf}
+
+
+def setting(
+    group: str,
+    default: Any,
+    meaning: str,
+    *,
+    form: Form | None = None,
+    choices: Collection[Any] = (),
+    **limits: Unpack[Bounds],
+) -> Any:
+    """A dataclass field with its group, its meaning and what it may be.
+
+    Nothing but `choices` is allowed unless there is a `form`, which then decides.
+    """
+    rule = {"form": form, "choices": choices, **_UNLIMITED, **limits}
+    return field(default=default, metadata={"group": group, "meaning": meaning, **rule})
 
 
 def checked(name: str, value: Any, kinds: tuple[Any, ...], rule: Mapping[str, Any]) -> Any:
@@ -83,6 +112,27 @@ def to_tuple(value: Any, kind: type) -> tuple[Any, ...]:
     if isinstance(value, (int, float)):
         value = [value]
     return tuple(_to_kind(kind, part) for part in value)
+
+
+def word_or_numbers(words: Collection[str]) -> Callable[[Any], str | tuple[float, ...]]:
+    """A function that leaves the `words` as they are and reads all else as numbers."""
+    return lambda value: value if isinstance(value, str) and value in words else to_tuple(value, float)
+
+
+def parse_sum(name: str, text: str, known: Collection[str]) -> list[tuple[float, str]]:
+    """(weight, term) of each term in a sum such as "cross_entropy+0.5*dice", the value of the setting `name`."""
+    terms = []
+    for part in text.split("+"):
+        weight, _, term = part.strip().rpartition("*")
+        if term.strip() not in known:
+            raise SettingsError(f"{name} is {text!r}. {unknown_name(term.strip(), known, name)}")
+        try:
+            terms.append((float(weight) if weight else 1.0, term.strip()))
+        except ValueError:
+            raise SettingsError(f"{name} is {text!r}: {weight!r} is not a number. Example: 0.5*dice.") from None
+        if not 0 < terms[-1][0] < math.inf:
+            raise SettingsError(f"{name} is {text!r}: weights must be above 0.")
+    return terms
 
 
 def parse_file(path: Path) -> Any:

@@ -53,7 +53,7 @@ def check(  # the door lists what one may ask for
     chosen = Settings.chosen(path_of(config), settings)
     folder = None if output is None else made_folder(Path(output))
     opened = open_dataset(path_of(dataset), classes_file=path_of(classes), channels=paths_of(channels))
-    report = check_dataset(opened, num_classes=num_classes, crop_size=chosen.crop_size, progress=progress)
+    report = check_dataset(opened, num_classes=num_classes, crop_size=chosen.crop_size, meant=chosen, progress=progress)
     if folder is not None:
         write_check(report, fact_sheet(report, chosen), folder)
     return report

@@ -97,7 +97,7 @@ def _evaluated(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[
         raise SettingsError("evaluate runs in one process. Start it without torchrun.")
     return evaluate_pairs(
         predictor.model,
-        EvaluationBatches(pairs, predictor.labels),
+        EvaluationBatches(pairs, predictor.labels, bands=predictor.bands),
         labels=predictor.labels,
         runtime=predictor.runtime,
         tile=predictor.tile,
@@ -115,7 +115,7 @@ def _checked(
     opened = open_dataset(path_of(dataset), required=(split, f"{split}_annotation"), channels=paths_of(channels))
     _require_same_classes(opened.classes_file, bundle.labels)
     only = Dataset({split: opened.splits[split]}, None)
-    checked = check_dataset(only, num_classes=bundle.labels.num_classes)
+    checked = check_dataset(only, num_classes=bundle.labels.num_classes, meant=bundle.bands)
     checked.require_sound()
     return checked
 

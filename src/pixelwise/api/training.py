@@ -89,7 +89,10 @@ def _finish(result: TrainingResult, report: CheckReport, device: str | None) -> 
     runtime = alone(device, bundle.settings.precision)
     predictor = Predictor(bundle, runtime)
     evaluation = evaluate_pairs(
-        predictor.model, EvaluationBatches(examined, bundle.labels), labels=bundle.labels, runtime=runtime
+        predictor.model,
+        EvaluationBatches(examined, bundle.labels, bands=bundle.bands),
+        labels=bundle.labels,
+        runtime=runtime,
     )
     assert evaluation.insight is not None
     calibrated = dataclasses.replace(bundle, temperature=evaluation.insight.calibration.best_temperature)

@@ -1,11 +1,19 @@
-"""Paired random scale, crop, flip, colour and blur; only the pixels that land in the crop are resampled."""
+"""Paired random scale, crop, flip, colour and blur; only the pixels that land in the crop are resampled.
+
+Photographs stay Pillow's RGB pictures throughout. Of deep images every band is cut as one, in its own depth, and colour
+and blur are computed in floating point: at no point is anything reduced to 8 bits.
+"""
 
 import math
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageFilter
+from scipy.ndimage import gaussian_filter
 
+from pixelwise.data.bands import PHOTOGRAPH, Bands
+from pixelwise.data.planes import Picture, Planes, as_depth, of_each
 from pixelwise.data.reading import Sample, to_sample
 from pixelwise.labels import IGNORE
 from pixelwise.settings import Settings
@@ -30,17 +38,33 @@ class _Span(NamedTuple):
     offset: int
 
 
+class _Place(NamedTuple):
+    """Where a crop lies in its image, and what of its square that fills."""
+
+    columns: _Span
+    rows: _Span
+    side: int
+
+
+class _Wish(NamedTuple):
+    """What is done to the colours and the sharpness of a crop; None: nothing."""
+
+    colors: tuple[float, ...] | None  # see `color_matrix`
+    blur: float | None  # pixels
+
+
 def augment(
-    image: Image.Image,
+    image: Picture,
     mask: Image.Image,
     settings: Settings,
     *,
     generator: np.random.Generator,
     mirrored: tuple[int, ...],
+    bands: Bands = PHOTOGRAPH,
 ) -> Sample:
-    """A random square crop of `settings.crop_size` pixels, out of an RGB image and its "L" mask.
+    """A random square crop of `settings.crop_size` pixels, out of an image of `bands` and its "L" mask.
 
-    Where the scaled image does not fill the crop the mask is IGNORE and the image PADDING_COLOR.
+    Where the scaled image does not fill the crop the mask is IGNORE and the image `padding(bands)`.
     `mirrored[i]` is the class that class i becomes in a flipped image. The number of draws from
     `generator` depends neither on the image nor on the settings.
     """
@@ -51,24 +75,70 @@ def augment(
         factor *= settings.base_size / max(image.size)
     columns = _span(image.width, factor, settings.crop_size, left)
     rows = _span(image.height, factor, settings.crop_size, top)
-    crop = _cut(image, columns, rows, Image.Resampling.BILINEAR)
-    if settings.color_jitter:
-        crop = crop.convert("RGB", color_matrix(settings.color_jitter, jitter))
-    if blur < settings.blur:
-        crop = crop.filter(ImageFilter.GaussianBlur(radius * _LARGEST_BLUR_RADIUS))
     # Padding comes after colours and blur, which so leave it as it is.
-    crop = _padded(crop, columns, rows, settings.crop_size, PADDING_COLOR)
-    mask = _cut(mask, columns, rows, Image.Resampling.NEAREST)
-    mask = _padded(mask, columns, rows, settings.crop_size, IGNORE)
+    place = _Place(columns, rows, settings.crop_size)
+    wish = _Wish(
+        color_matrix(settings.color_jitter, jitter) if settings.color_jitter else None,
+        radius * _LARGEST_BLUR_RADIUS if blur < settings.blur else None,
+    )
+    mask = _padded(_cut(mask, place, Image.Resampling.NEAREST), place, IGNORE)
+    if isinstance(image, Image.Image):
+        crop: Picture = _of_photograph(image, place, wish)
+    else:
+        crop = _of_planes(image, place, wish, bands)
     return to_sample(*(flipped(crop, mask, mirrored) if flip < settings.flip else (crop, mask)))
 
 
-def flipped(image: Image.Image, mask: Image.Image, mirrored: tuple[int, ...]) -> tuple[Image.Image, Image.Image]:
+def padding(bands: Bands) -> tuple[float, ...]:
+    """What fills a crop where the image ends, a value a band: after normalisation it is about 0."""
+    if bands.is_photograph:
+        return PADDING_COLOR
+    shares = [share / 255 for share in PADDING_COLOR] if bands.count == 3 else [sum(PADDING_COLOR) / 765] * bands.count
+    return bands.values(shares)
+
+
+def _of_photograph(image: Image.Image, place: _Place, wish: _Wish) -> Image.Image:
+    crop = _cut(image, place, Image.Resampling.BILINEAR)
+    if wish.colors is not None:
+        crop = crop.convert("RGB", wish.colors)
+    if wish.blur is not None:
+        crop = crop.filter(ImageFilter.GaussianBlur(wish.blur))
+    return _padded(crop, place, PADDING_COLOR)
+
+
+def _of_planes(image: Planes, place: _Place, wish: _Wish, bands: Bands) -> Planes:
+    cut = [_cut(picture, place, Image.Resampling.BILINEAR) for picture in image.pictures]
+    if (wish.colors is not None and bands.shows_color) or wish.blur is not None:
+        values = np.stack([np.asarray(picture) for picture in cut]).astype(np.float64)
+        if wish.colors is not None and bands.shows_color:
+            values[:3] = _recolored(values[:3], np.reshape(wish.colors, (3, 4)), bands)
+        if wish.blur is not None:
+            values = gaussian_filter(values, wish.blur, axes=(1, 2), mode="nearest")
+        cut = list(Planes.of(as_depth(values, image.depth)).pictures)
+    filling = zip(cut, padding(bands), strict=True)
+    return Planes(tuple(_padded(picture, place, value) for picture, value in filling), image.depth)
+
+
+def _recolored(values: npt.NDArray[np.float64], matrix: np.ndarray, bands: Bands) -> npt.NDArray[np.float64]:
+    """Red, green and blue (3, H, W) under a matrix that is meant for 0..255, inside their ranges."""
+    low, high = np.array(bands.ranges[:3]).T[:, :, None, None]
+    photo = 255 * (values - low) / (high - low)
+    mixed = np.tensordot(matrix[:, :3], photo, axes=1) + matrix[:, 3:, None]
+    inside: npt.NDArray[np.float64] = low + (high - low) * np.clip(mixed / 255, 0, 1)
+    return inside
+
+
+def flipped(image: Picture, mask: Image.Image, mirrored: tuple[int, ...]) -> tuple[Picture, Image.Image]:
     """Image and mask mirrored left to right, with left and right classes swapped."""
-    image, mask = (each.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for each in (image, mask))
+    image = of_each(image, _mirror)
+    mask = _mirror(mask)
     if any(partner != class_id for class_id, partner in enumerate(mirrored)):
         mask = mask.point([*mirrored, *range(len(mirrored), 256)])
     return image, mask
+
+
+def _mirror(picture: Image.Image) -> Image.Image:
+    return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
 
 def color_matrix(strength: float, draws: np.ndarray) -> tuple[float, ...]:
@@ -96,16 +166,16 @@ def _span(length: int, factor: float, side: int, place: float) -> _Span:
     return _Span(first * length / scaled, min(length, (first + filled) * length / scaled), filled, offset)
 
 
-def _cut(image: Image.Image, columns: _Span, rows: _Span, resample: Image.Resampling) -> Image.Image:
+def _cut(image: Image.Image, place: _Place, resample: Image.Resampling) -> Image.Image:
+    columns, rows = place.columns, place.rows
     box = (columns.start, rows.start, columns.stop, rows.stop)
     return image.resize((columns.filled, rows.filled), resample, box=box)
 
 
-def _padded(
-    crop: Image.Image, columns: _Span, rows: _Span, side: int, color: int | tuple[int, int, int]
-) -> Image.Image:
-    if crop.size == (side, side):
+def _padded(crop: Image.Image, place: _Place, color: float | tuple[int, int, int]) -> Image.Image:
+    if crop.size == (place.side, place.side):
         return crop
-    canvas = Image.new(crop.mode, (side, side), color)
-    canvas.paste(crop, (columns.offset, rows.offset))
+    value = round(color) if isinstance(color, float) and crop.mode != "F" else color
+    canvas = Image.new(crop.mode, (place.side, place.side), value)
+    canvas.paste(crop, (place.columns.offset, place.rows.offset))
     return canvas

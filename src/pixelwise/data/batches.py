@@ -13,7 +13,9 @@ from PIL import Image
 from torch import Tensor
 
 from pixelwise.data.augment import augment
+from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.data.dataset.pairs import Pair
+from pixelwise.data.planes import Picture, bytes_of, of_each
 from pixelwise.data.reading import Sample, read_pair, to_sample
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
@@ -33,7 +35,7 @@ _CONTAINER_LIMITS = (
 class Batch(NamedTuple):
     """Images and truth of one step."""
 
-    images: Tensor  # (N, 3, H, W) uint8 RGB
+    images: Tensor  # (N, C, H, W) in the files' own depth; as a rule C = 3, RGB and uint8
     class_ids: Tensor  # (N, H, W) uint8, 0..K-1 or IGNORE
 
 
@@ -55,6 +57,7 @@ class TrainingBatches:
         labels: LabelTable,
         settings: Settings,
         *,
+        bands: Bands = PHOTOGRAPH,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -66,13 +69,13 @@ class TrainingBatches:
             )
         if not pairs:
             raise DataError("There are no training images with masks. Put pairs into train/ and train_annotation/.")
-        self.pairs, self.labels, self.settings = tuple(pairs), labels, settings
+        self.pairs, self.labels, self.settings, self.bands = tuple(pairs), labels, settings, bands
         self.share = range(rank * size // world_size, (rank + 1) * size // world_size)
         self.steps_per_epoch = max(1, len(self.pairs) // size)
         self._workers = num_threads(settings.num_workers)
         self._mirrored = labels.mirrored()
         # As if all processes were on this machine, for they share its memory.
-        self._decoded = _DecodedPairs(_cache_bytes() // world_size)
+        self._decoded = _DecodedPairs(_cache_bytes() // world_size, bands)
 
     def of_epoch(self, epoch: int, *, first_step: int = 0) -> Iterator[Batch]:
         """Batches of the epoch from `first_step` on, prepared ahead by threads that end with the iterator."""
@@ -98,7 +101,7 @@ class TrainingBatches:
         side = self.settings.crop_size
         for step in range(first_step, self.steps_per_epoch):
             # Threads write their rows into place: stacking would copy every batch once more.
-            batch = _empty_batch(len(self.share), side, side)
+            batch = _empty_batch(len(self.share), (side, side), self.bands)
             for row, i in enumerate(self.share):
                 position = step * self.settings.mini_batch_size + i
                 yield _Slot(batch, row, epoch, position, int(order[position % len(order)]))
@@ -110,7 +113,7 @@ class TrainingBatches:
     def _sample(self, epoch: int, position: int, pair: int) -> Sample:
         generator = _generator(_AUGMENTATION, self.settings.seed, epoch, position)
         image, mask = self._decoded.get(self.pairs[pair], self.labels)
-        return augment(image, mask, self.settings, generator=generator, mirrored=self._mirrored)
+        return augment(image, mask, self.settings, generator=generator, mirrored=self._mirrored, bands=self.bands)
 
 
 class EvaluationBatches:
@@ -120,11 +123,12 @@ class EvaluationBatches:
     and the centre square is cut out, as GluonCV and Amazon's algorithm validate.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what one may ask of a pass over the images
         self,
         pairs: Sequence[Pair],
         labels: LabelTable,
         *,
+        bands: Bands = PHOTOGRAPH,
         crop_size: int | None = None,
         batch_size: int = 4,
         rank: int = 0,
@@ -133,7 +137,7 @@ class EvaluationBatches:
     ) -> None:
         # Neighbours and not every n-th pair: those of equal size lie side by side and can share a batch.
         self.pairs = tuple(pairs[len(pairs) * rank // world_size : len(pairs) * (rank + 1) // world_size])
-        self.labels, self.crop_size, self.batch_size = labels, crop_size, batch_size
+        self.labels, self.bands, self.crop_size, self.batch_size = labels, bands, crop_size, batch_size
         self._workers = num_threads(num_workers)
 
     def __len__(self) -> int:
@@ -149,18 +153,19 @@ class EvaluationBatches:
             for pair, sample in read:
                 full = len(samples) == self.batch_size
                 if samples and (full or sample.class_ids.shape != samples[-1].class_ids.shape):
-                    yield names, _stacked(samples)
+                    yield names, _stacked(samples, self.bands)
                     names, samples = [], []
                 names.append(pair)
                 samples.append(sample)
         if samples:
-            yield names, _stacked(samples)
+            yield names, _stacked(samples, self.bands)
 
     def _read(self, pair: Pair) -> tuple[Pair, Sample]:
-        image, mask = read_pair(pair, self.labels)
-        if self.crop_size is not None:
-            image = centre_crop(image, self.crop_size, Image.Resampling.BILINEAR)
-            mask = centre_crop(mask, self.crop_size, Image.Resampling.NEAREST)
+        image, mask = read_pair(pair, self.labels, self.bands)
+        side = self.crop_size
+        if side is not None:
+            image = of_each(image, lambda picture: centre_crop(picture, side, Image.Resampling.BILINEAR))
+            mask = centre_crop(mask, side, Image.Resampling.NEAREST)
         return pair, to_sample(image, mask)
 
 
@@ -185,17 +190,17 @@ class _Slot(NamedTuple):
 class _DecodedPairs:
     """Decoded pairs kept in memory up to a budget, as decoding costs more than all the rest of a sample."""
 
-    def __init__(self, budget_bytes: int) -> None:
-        self._left = budget_bytes
-        self._kept: dict[str, tuple[Image.Image, Image.Image]] = {}
+    def __init__(self, budget_bytes: int, bands: Bands) -> None:
+        self._left, self._bands = budget_bytes, bands
+        self._kept: dict[str, tuple[Picture, Image.Image]] = {}
 
-    def get(self, pair: Pair, labels: LabelTable) -> tuple[Image.Image, Image.Image]:
+    def get(self, pair: Pair, labels: LabelTable) -> tuple[Picture, Image.Image]:
         """Image and mask; nobody may change them."""
         kept = self._kept.get(pair.name)
         if kept is not None:
             return kept
-        image, mask = read_pair(pair, labels)
-        size = image.width * image.height * 5  # Pillow keeps RGB in four bytes, the mask in one
+        image, mask = read_pair(pair, labels, self._bands)
+        size = bytes_of(image) + mask.width * mask.height
         # Two threads may decode one pair at a time (a batch larger than the dataset): both results are equal,
         # and the budget is approximate by that much.
         if size <= self._left:
@@ -223,10 +228,10 @@ def _generator(*key: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
 
 
-def _empty_batch(number: int, height: int, width: int) -> Batch:
+def _empty_batch(number: int, size: tuple[int, int], bands: Bands) -> Batch:
     return Batch(
-        torch.empty((number, 3, height, width), dtype=torch.uint8),
-        torch.empty((number, height, width), dtype=torch.uint8),
+        torch.empty((number, bands.count, *size), dtype=getattr(torch, bands.depth)),
+        torch.empty((number, *size), dtype=torch.uint8),
     )
 
 
@@ -235,8 +240,9 @@ def _write(sample: Sample, batch: Batch, index: int) -> None:
     batch.class_ids[index].numpy()[:] = sample.class_ids
 
 
-def _stacked(samples: Sequence[Sample]) -> Batch:
-    batch = _empty_batch(len(samples), *samples[0].class_ids.shape)
+def _stacked(samples: Sequence[Sample], bands: Bands) -> Batch:
+    height, width = samples[0].class_ids.shape
+    batch = _empty_batch(len(samples), (height, width), bands)
     for index, sample in enumerate(samples):
         _write(sample, batch, index)
     return batch

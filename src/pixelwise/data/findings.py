@@ -41,6 +41,10 @@ CODES = {
     "image-alpha": Code("warning", "an image has transparency, which is dropped"),
     "image-animated": Code("warning", "an image has several frames, of which the first is taken"),
     "image-16-bit": Code("warning", "an image has more than 8 bits a channel, which are reduced to 8"),
+    "image-depth": Code("fault", "an image has values of another type than the others, or than the model takes"),
+    "image-bands": Code("fault", "an image has other bands than the others, or than the model takes"),
+    "image-not-finite": Code("warning", "an image has values that are no numbers"),
+    "value-range": Code("warning", "many values lie outside the value range and become its ends"),
     "image-small": Code("warning", "an image is far smaller than the crop, so that most of the crop is padding"),
     # image and mask
     "size-exif": Code("fault", "a mask does not follow its image's EXIF orientation"),

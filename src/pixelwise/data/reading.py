@@ -1,79 +1,64 @@
-"""Decode one pair into a checked Sample: the only place where a file's pixels become RGB and class ids."""
+"""Decode one pair into a checked Sample: the only place where files become what a network is given, and class ids."""
 
-import io
-import threading
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.dataset.pairs import Pair
-from pixelwise.data.file_kinds import what_is
-from pixelwise.data.findings import FileFault, Finding
-from pixelwise.data.refusals import (
-    IMAGE_EXPECTED,
-    MASK_EXPECTED,
-    NO_BYTES,
-    count_ids,
-    unequal_sizes,
-    unknown_ids,
-    unreadable,
-    wrong_mask,
+from pixelwise.data.decoders.deep import Values
+from pixelwise.data.decoders.opening import (
+    DECODERS,
+    MAX_PIXELS,
+    decode_mask,
+    image_size,
+    load,
+    mask_values,
+    open_image,
+    open_mask,
+    orientation,
+    read_image,
+    to_rgb,
+    upright,
+    upright_size,
 )
+from pixelwise.data.findings import FileFault
+from pixelwise.data.planes import Picture, Planes, read_picture
+from pixelwise.data.refusals import count_ids, unequal_sizes, unknown_ids
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 
-_AVIF = ("AVIF",) if find_spec("PIL.AvifImagePlugin") else ()  # which Pillow has from 11.3 on
-
-DECODERS = (
-    *("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", *_AVIF),
-    *("PPM", "TGA", "PCX", "SGI", "DIB", "DDS", "ICO", "ICNS", "QOI"),
-)
-"""Of Pillow's decoders those that may meet a file, whatever its name: EPS would start a PostScript interpreter."""
-
-MAX_PIXELS = 500_000_000
-"""Larger images are refused as a whole (2 GB decoded); cut them into tiles."""
-
-_EXIF_ORIENTATION = 0x0112
-_SMALL = (34, 34)  # two pixels for each cell of a fingerprint
-_TRANSPOSITIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_opening = threading.Lock()
+__all__ = [
+    "DECODERS",
+    "MAX_PIXELS",
+    "Sample",
+    "decode_mask",
+    "image_size",
+    "load",
+    "mask_values",
+    "open_image",
+    "open_mask",
+    "orientation",
+    "read_image",
+    "read_mask",
+    "read_pair",
+    "read_sample",
+    "to_rgb",
+    "to_sample",
+    "upright",
+    "upright_size",
+]
 
 
 class Sample(NamedTuple):
     """One image and its truth."""
 
-    image: npt.NDArray[np.uint8]  # (3, H, W) RGB
+    image: Values  # (C, H, W) in the files' own depth; C = 3, RGB and uint8 as a rule
     class_ids: npt.NDArray[np.uint8]  # (H, W), 0..K-1 or IGNORE
-
-
-def read_image(source: Path | bytes | Image.Image) -> Image.Image:
-    """An RGB image, upright by its EXIF orientation, from any mode Pillow reads; transparency is dropped.
-
-    16-bit gray is divided by 257; of several frames the first counts.
-
-    Raises:
-        DataError: the file is missing, empty, broken, no image or above MAX_PIXELS.
-    """
-    image = source if isinstance(source, Image.Image) else open_image(source)
-    name = source if isinstance(source, Path) else Path("image")
-    try:
-        image.load()
-        return upright(to_rgb(image), orientation(image))
-    except Exception as error:  # a decoder meets broken data with OSError, SyntaxError, struct.error ...
-        raise FileFault(unreadable(name, error, IMAGE_EXPECTED)) from None
 
 
 def read_mask(path: Path, labels: LabelTable, label_map: LabelMap | None = None) -> Image.Image:
@@ -93,157 +78,24 @@ def read_mask(path: Path, labels: LabelTable, label_map: LabelMap | None = None)
     return mask
 
 
-def read_pair(pair: Pair, labels: LabelTable) -> tuple[Image.Image, Image.Image]:
-    """Image (RGB) and mask ("L", class ids) of equal size."""
+def read_pair(pair: Pair, labels: LabelTable, bands: Bands = PHOTOGRAPH) -> tuple[Picture, Image.Image]:
+    """Image (of `bands`, RGB of 8 bits as a rule) and mask ("L", class ids) of equal size."""
     if pair.mask is None:
         raise DataError(f"{pair.image}: has no mask, and one is needed here. Give the folder of masks.")
-    image, mask = read_image(pair.image), read_mask(pair.mask, labels, pair.label_map)
+    image, mask = read_picture(pair.image, bands), read_mask(pair.mask, labels, pair.label_map)
     if image.size != mask.size:
-        turned = orientation(open_image(pair.image)) > 4
+        turned = isinstance(image, Image.Image) and orientation(open_image(pair.image)) > 4
         raise FileFault(unequal_sizes(pair, image.size, mask.size, turned=turned))
     return image, mask
 
 
-def read_sample(pair: Pair, labels: LabelTable) -> Sample:
+def read_sample(pair: Pair, labels: LabelTable, bands: Bands = PHOTOGRAPH) -> Sample:
     """The whole image at its own size with its class ids."""
-    return to_sample(*read_pair(pair, labels))
+    return to_sample(*read_pair(pair, labels, bands))
 
 
-def to_sample(image: Image.Image, mask: Image.Image) -> Sample:
-    """Pixels as arrays: (3, H, W) and (H, W), both contiguous."""
+def to_sample(image: Picture, mask: Image.Image) -> Sample:
+    """Pixels as arrays: (C, H, W) and (H, W), both contiguous."""
+    if isinstance(image, Planes):
+        return Sample(image.values(), np.array(mask))
     return Sample(np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1)), np.array(mask))
-
-
-def open_image(source: Path | bytes) -> Image.Image:
-    """An image whose header is read and whose pixels are not."""
-    name = source if isinstance(source, Path) else Path("image")
-    content = _content(source) if isinstance(source, Path) else source
-    if not content:
-        raise FileFault(unreadable(name, NO_BYTES, IMAGE_EXPECTED))
-    try:
-        image = _open_any_size(content)
-    except UnidentifiedImageError:
-        raise FileFault(unreadable(name, what_is(content), IMAGE_EXPECTED)) from None
-    except Exception as error:  # see read_image
-        raise FileFault(unreadable(name, error, IMAGE_EXPECTED)) from None
-    if image.width * image.height > MAX_PIXELS:
-        found, limit = f"is {image.width} x {image.height} px", f"at most {MAX_PIXELS // 10**6} million pixels"
-        raise FileFault(Finding(name, found, limit, "Cut it into tiles.", "decompression-bomb"))
-    return image
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """(width, height) of an upright image; the pixels are decoded too, as only that shows truncation."""
-    image = open_image(path)
-    size = image.size
-    return upright_size(load(image, path, small=True), size)
-
-
-def load(image: Image.Image, path: Path, *, small: bool = False) -> Image.Image:
-    """`image` decoded; a `small` JPEG has an eighth of its sides, takes a third of the time, shows truncation."""
-    if small:
-        image.draft(None, _SMALL)
-    try:
-        image.load()
-    except Exception as error:  # see read_image
-        raise FileFault(unreadable(path, error, IMAGE_EXPECTED)) from None
-    return image
-
-
-def upright_size(image: Image.Image, size: tuple[int, int]) -> tuple[int, int]:
-    """(width, height) that a decoded image of stored `size` has when upright."""
-    if image.format == "TIFF":  # Pillow itself turns a TIFF upright while loading
-        return image.size
-    return size[::-1] if orientation(image) > 4 else size
-
-
-def decode_mask(path: Path) -> Image.Image:
-    """A mode "L" image of the values in a mask file, whatever they are."""
-    return mask_values(open_mask(path), path)
-
-
-def open_mask(path: Path) -> Image.Image:
-    """A PNG of one channel and at most 8 bits (mode "L", "P" or "1") whose pixels are not read yet."""
-    mask = open_image(path)
-    if mask.format != "PNG" or mask.mode not in ("L", "P", "1"):
-        raise FileFault(wrong_mask(path, mask))
-    return mask
-
-
-def mask_values(mask: Image.Image, path: Path) -> Image.Image:
-    """The values of an opened mask as mode "L"."""
-    # EXIF is left alone: a mask's pixels were drawn where they lie.
-    step = _gray_step(mask)
-    try:
-        mask.load()
-    except Exception as error:  # see read_image
-        raise FileFault(unreadable(path, error, MASK_EXPECTED)) from None
-    if mask.mode == "P":
-        # The indices are the class ids; convert("L") would go through the palette's colours.
-        return Image.frombytes("L", mask.size, mask.tobytes())
-    if mask.mode == "1":
-        return mask.convert("L").point([0] + [1] * 255)
-    return mask if step == 1 else mask.point([value // step for value in range(256)])
-
-
-def orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 (upright) to 8; numbers that the standard does not know are upright, as in viewers."""
-    try:
-        found = int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except Exception:  # damaged EXIF says nothing about the orientation and is no reason to lose the image
-        return 1
-    return found if found in _TRANSPOSITIONS else 1
-
-
-def upright(image: Image.Image, exif_orientation: int) -> Image.Image:
-    """`image` turned as its EXIF orientation says."""
-    method = _TRANSPOSITIONS.get(exif_orientation)
-    return image if method is None else image.transpose(method)
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB from any mode; transparency is dropped, 16-bit values are divided by 257."""
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith("I") or image.mode == "F":
-        return _to_8_bit(image).convert("RGB")
-    if image.mode in ("P", "PA"):
-        return image.convert("RGBA").convert("RGB")  # directly, Pillow warns of palettes with transparency
-    return image.convert("RGB")
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        reason = f"cannot be read ({error.strerror or error})"
-        raise FileFault(unreadable(path, reason, "a file that exists and may be read")) from None
-
-
-def _open_any_size(content: bytes) -> Image.Image:
-    # Pillow warns above 89 million pixels and refuses twice that; here such photographs are legitimate and
-    # MAX_PIXELS is the limit. The lock keeps threads from restoring each other's value.
-    with _opening:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(io.BytesIO(content), formats=DECODERS)
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
-
-
-def _gray_step(mask: Image.Image) -> int:
-    """What Pillow multiplies the values of a gray PNG of 2 or 4 bits with."""
-    tiles = getattr(mask, "tile", None)
-    return {"L;2": 85, "L;4": 17}.get(str(tiles[0][3]), 1) if tiles else 1
-
-
-def _to_8_bit(image: Image.Image) -> Image.Image:
-    """Gray of 16 or 32 bits or of floats as mode "L"."""
-    values: npt.NDArray[np.floating] = np.asarray(image, dtype=np.float32)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    largest = float(values.max())
-    if image.mode.startswith("I;16") or largest > 255:
-        values = values / 257
-    elif image.mode == "F" and largest <= 1:
-        values = values * 255
-    return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.data.reading import read_image
+from pixelwise.data.planes import read_picture, shown
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.inputs import count_frames, find_images
 from pixelwise.inference.predictor import Prediction, Predictor
@@ -93,7 +93,13 @@ def predict_files(
     for name, path in found.images.items():
         try:
             prediction = predictor.predict(path, probabilities=probabilities)
-            picture = overlay(read_image(path), prediction.class_ids, prediction.labels) if overlays else None
+            picture = (
+                overlay(
+                    shown(read_picture(path, predictor.bands), predictor.bands), prediction.class_ids, prediction.labels
+                )
+                if overlays
+                else None
+            )
         except DataError as error:
             report.failed.append(str(error))
             continue

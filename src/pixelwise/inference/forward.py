@@ -24,7 +24,7 @@ _GRID = 32
 def class_logits(
     model: Segmenter, images: Tensor, *, runtime: Runtime, tile: int | None = None, overlap: float = 0.25
 ) -> Tensor:
-    """Logits (N, K, H, W) float32 on the runtime's device for images (N, 3, H, W) uint8 from any device.
+    """Logits (N, K, H, W) float32 on the runtime's device for images (N, C, H, W) of the model's bands.
 
     An image longer or wider than `tile` pixels goes through overlapping tiles whose logits are blended;
     `overlap` is what neighbouring tiles have in common, as a share of the tile in [0, 0.75]. Without `tile`,

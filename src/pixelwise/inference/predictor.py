@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixelwise.bundle import Bundle
-from pixelwise.data.reading import read_image
+from pixelwise.data.bands import Bands
+from pixelwise.data.decoders.deep import DeepImage, Values
+from pixelwise.data.planes import Picture, Planes, read_picture
 from pixelwise.errors import DataError
 from pixelwise.inference.forward import class_logits, likeliest, probabilities_of
 from pixelwise.inference.render import save_png, written_mask
 from pixelwise.labels import LabelTable
 from pixelwise.runtime import Runtime
 
-ImageSource = Path | str | bytes | Image.Image | NDArray[np.uint8]
+ImageSource = Path | str | bytes | Image.Image | Planes | NDArray[Any]
 
 
 class Prediction(NamedTuple):
@@ -42,11 +44,12 @@ class Predictor:
     Attributes:
         model: the network, in eval mode.
         labels: the classes that it tells apart.
+        bands: what images must have, and what of them the network is given.
         temperature: what divides the logits before they become probabilities.
     """
 
     def __init__(self, bundle: Bundle, runtime: Runtime, *, tile: int | None = None) -> None:
-        self.labels, self.runtime, self.tile = bundle.labels, runtime, tile
+        self.labels, self.bands, self.runtime, self.tile = bundle.labels, bundle.bands, runtime, tile
         self.temperature = bundle.temperature
         model = bundle.build_model()
         self.model = model.to(runtime.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -56,18 +59,22 @@ class Predictor:
 
         Args:
             image: a path, an encoded image as bytes, a PIL image of any mode, or a uint8 array (H, W, 3) in
-                RGB or (H, W) in gray. The class map has the size and the orientation of the image as viewers
-                show it, that is after its EXIF orientation.
+                RGB or (H, W) in gray; for a model of other `bands` an array (H, W, C) of their depth. The class
+                map has the size and the orientation of the image as viewers show it, that is after its EXIF
+                orientation.
             probabilities: also give (K, H, W) float32 probabilities.
 
         Raises:
             DataError: the image cannot be read; the message says why.
         """
-        pixels = np.array(read_image(_source(image)))  # a copy that torch may own
-        return self.predict_batch(pixels[None], probabilities=[probabilities])[0]
+        picture = image if isinstance(image, Planes) else read_picture(_source(image, self.bands), self.bands)
+        return self.predict_batch(pixels_of(picture)[None], probabilities=[probabilities])[0]
 
-    def predict_batch(self, pixels: NDArray[np.uint8], *, probabilities: Sequence[bool]) -> list[Prediction]:
-        """Predict images of equal size together, (N, H, W, 3) RGB; `probabilities` says which get theirs."""
+    def predict_batch(self, pixels: NDArray[Any], *, probabilities: Sequence[bool]) -> list[Prediction]:
+        """Predict images of equal size together, (N, H, W, C) as `pixels_of` gives them, RGB as a rule.
+
+        `probabilities` says which get theirs.
+        """
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         with torch.inference_mode():
             logits = class_logits(self.model, images, runtime=self.runtime, tile=self.tile)
@@ -79,9 +86,16 @@ class Predictor:
         return [Prediction(ids, self.labels, share) for ids, share in zip(class_ids, shares, strict=True)]
 
 
-def _source(image: ImageSource) -> Path | bytes | Image.Image:
+def pixels_of(picture: Picture) -> Values:
+    """(H, W, C) of a decoded image, a copy that torch may own."""
+    if isinstance(picture, Planes):
+        return np.ascontiguousarray(picture.values().transpose(1, 2, 0))
+    return np.array(picture)
+
+
+def _source(image: ImageSource, bands: Bands) -> Path | bytes | Image.Image | DeepImage:
     if isinstance(image, np.ndarray):
-        return _from_array(image)
+        return _from_array(image) if bands.is_photograph else _from_deep_array(image, bands)
     if isinstance(image, (bytearray, memoryview)):
         return bytes(image)
     if isinstance(image, (Path, bytes, Image.Image)):
@@ -94,7 +108,7 @@ def _source(image: ImageSource) -> Path | bytes | Image.Image:
     )
 
 
-def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
+def _from_array(pixels: NDArray[Any]) -> Image.Image:
     is_gray, is_rgb = pixels.ndim == 2, pixels.ndim == 3 and pixels.shape[-1] == 3
     if pixels.dtype != np.uint8 or not (is_gray or is_rgb) or 0 in pixels.shape:
         raise DataError(
@@ -102,3 +116,13 @@ def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
             "or (height, width) in gray. Convert it, for example (255 * array).astype('uint8') from 0..1."
         )
     return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def _from_deep_array(pixels: NDArray[Any], bands: Bands) -> DeepImage:
+    array = pixels[:, :, None] if pixels.ndim == 2 else pixels
+    if array.ndim != 3 or 0 in array.shape or array.shape[2] != bands.in_file or array.dtype != bands.depth:
+        raise DataError(
+            f"The array is {pixels.dtype} {pixels.shape}, expected {bands.depth} of shape (height, width, "
+            f"{bands.in_file}): the images that the model was trained on are {bands.text()}."
+        )
+    return DeepImage(array, bands.is_color)

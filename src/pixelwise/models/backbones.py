@@ -32,12 +32,13 @@ class Backbone(nn.Module):
         channels: channels of the three maps.
         strides: input pixels per step of the three maps.
         mean, std: per RGB channel, for images in 0..1, as the trunk's published weights expect them.
+        in_channels: bands of the images.
         note: what the user should know (a stride that cannot be had, a trunk of one image size), else None.
     """
 
-    def __init__(self, trunk: nn.Module, *, name: str, output_stride: int) -> None:
+    def __init__(self, trunk: nn.Module, *, name: str, output_stride: int, in_channels: int = 3) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.trunk, self.in_channels = trunk, in_channels
         info: Any = trunk.feature_info
         reductions = [int(stride) for stride in info.reduction()]
         low = next((i for i, stride in enumerate(reductions) if stride >= 4), 0)
@@ -52,7 +53,7 @@ class Backbone(nn.Module):
         self.note = self._describe_limits(name, output_stride)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Feature maps (low, middle, last), (N, C, h, w) each, of normalised images (N, 3, H, W).
+        """Feature maps (low, middle, last), (N, C, h, w) each, of normalised images (N, in_channels, H, W).
 
         H and W must be multiples as `padding` asks for.
         """
@@ -97,7 +98,7 @@ class Backbone(nn.Module):
         was_training = self.training
         self.eval()  # the trial must not touch BatchNorm's averages
         try:
-            maps = self(torch.zeros(1, 3, *padded))
+            maps = self(torch.zeros(1, self.in_channels, *padded))
         except _REFUSALS:
             return False
         finally:
@@ -115,21 +116,27 @@ class Backbone(nn.Module):
 
 
 def build_backbone(
-    name: str, *, output_stride: int = 32, weights: str | Path | None = None, pretrained: bool = False
+    name: str,
+    *,
+    output_stride: int = 32,
+    weights: str | Path | None = None,
+    pretrained: bool = False,
+    in_channels: int = 3,
 ) -> Backbone:
     """The trunk `name` (`resnet-50`, `resnet-101` or a timm model) at `output_stride` 8, 16 or 32 if it can be.
 
     `weights` is a local file (safetensors or state dict, in timm or torchvision naming) and wins over
-    `pretrained`, which fetches ImageNet weights through timm. Raises SettingsError for a name that cannot be
-    used, ModelError for weights that cannot be had or do not fit.
+    `pretrained`, which fetches ImageNet weights through timm. For other numbers of `in_channels` than three the
+    weights of the first convolution are spread over them as timm does it. Raises SettingsError for a name that cannot
+    be used, ModelError for weights that cannot be had or do not fit.
     """
     model_name = _checked_name(name)
-    trunk, options = _build_trunk(model_name, output_stride)
+    trunk, options = _build_trunk(model_name, output_stride, in_channels)
     if weights is not None:
         load_trunk_weights(trunk, Path(weights), model_name)
     elif pretrained:
         trunk = fetch_trunk(model_name, options)
-    return Backbone(trunk, name=model_name, output_stride=output_stride)
+    return Backbone(trunk, name=model_name, output_stride=output_stride, in_channels=in_channels)
 
 
 def _checked_name(name: str) -> str:
@@ -149,12 +156,12 @@ def _checked_name(name: str) -> str:
     return model_name
 
 
-def _build_trunk(model_name: str, output_stride: int) -> tuple[Any, dict[str, Any]]:
+def _build_trunk(model_name: str, output_stride: int, in_channels: int) -> tuple[Any, dict[str, Any]]:
     """A trunk with random weights and the options that timm built it with: dilated where it can be."""
     refusal: Exception | None = None
     stride = {"output_stride": output_stride}
     for choice in (stride | _ANY_SIZE_OPTIONS[0], stride, *_ANY_SIZE_OPTIONS):
-        options = {**choice, "features_only": True}
+        options = {**choice, "features_only": True, "in_chans": in_channels}
         try:
             trunk: Any = timm.create_model(model_name, pretrained=False, **options)
         except _REFUSALS as error:

@@ -2,7 +2,7 @@
 
 import socket
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ import huggingface_hub
 import safetensors.torch
 import timm
 import torch
+from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from pixelwise.errors import ModelError, WeightsUnavailable
@@ -53,10 +54,22 @@ def load_trunk_weights(trunk: nn.Module, path: Path, model_name: str) -> None:
     needed = [name for name in wanted if not name.endswith("num.batches.tracked")]
     if not any(name in by_name for name in needed):
         by_name = _name_by_order(found, path, model_name)
+    _adapt_input(by_name, wanted, model_name)
     for name in needed:
         _check_fit(name, wanted[name], by_name.get(name), where=(path, model_name))
     # num_batches_tracked is missing in old files, and BatchNorm with a momentum does not read it.
     trunk.load_state_dict({name: by_name.get(_plain(name), own) for name, own in trunk.state_dict().items()})
+
+
+def _adapt_input(found: dict[str, Tensor], wanted: Mapping[str, Tensor], model_name: str) -> None:
+    """Spread the weights for red, green and blue over the channels that `wanted` has, as timm does it."""
+    config = timm.get_pretrained_cfg(model_name)
+    first: Any = (config.first_conv if config else None) or ()
+    for name in (first,) if isinstance(first, str) else first:
+        plain = _plain(f"{name}.weight")
+        own, other = wanted.get(plain), found.get(plain)
+        if own is not None and other is not None and own.dim() == other.dim() == 4 and other.shape[1] == 3:
+            found[plain] = adapt_input_conv(own.shape[1], other)
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

@@ -38,7 +38,7 @@ def _splits(facts: Mapping[str, Facts]) -> Html:
     ]  # fmt: skip
     note = (
         "Imbalance: the largest class's percentage of the pixels over the smallest's (counted as 0.1 if it is less). "
-        "Mean and standard deviation: of red, green and blue, from 0 to 1."
+        "Mean and standard deviation: of red, green and blue, or of each band in its range, from 0 to 1."
     )
     return joined([table(head, rows, caption="What could be read"), Html(f'<p class="quiet">{note}</p>')])
 
@@ -124,5 +124,5 @@ def _ratio(ratio: float) -> str:
     return "-" if math.isnan(ratio) else f"{ratio:.1f}"
 
 
-def _channels(values: tuple[float, float, float]) -> str:
+def _channels(values: tuple[float, ...]) -> str:
     return "-" if math.isnan(values[0]) else ", ".join(f"{value:.3f}" for value in values)

@@ -83,9 +83,17 @@ class TrainingState:
 class Checkpoints:
     """The folder RUN/checkpoints with `last.pt` and `best.pt`."""
 
-    def __init__(self, folder: Path, settings: Settings, data_fingerprint: str) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings, data_fingerprint: str, bands: Mapping[str, Any] | None = None
+    ) -> None:
+        """`bands` are those of the images, as JSON has them; None where these are photographs as ever."""
         self.last, self.best = folder / "last.pt", folder / "best.pt"
-        self._identity: dict[str, Any] = {"format": FORMAT, "settings": _comparable(settings), "data": data_fingerprint}
+        self._identity: dict[str, Any] = {
+            "format": FORMAT,
+            "settings": _comparable(settings),
+            "data": data_fingerprint,
+            "bands": None if bands is None else dict(bands),
+        }
 
     def save(self, state: TrainingState, parts: Mapping[str, Any], *, is_best: bool = False) -> None:
         """Write `last.pt` (and `best.pt`); a kill at any moment leaves the previous file whole.
@@ -116,7 +124,7 @@ class Checkpoints:
         try:
             content = torch.load(self.last, map_location=device, weights_only=True)
             state = TrainingState(**content["state"])
-            identity = {key: content[key] for key in self._identity}
+            identity = {key: content.get(key) if key == "bands" else content[key] for key in self._identity}
             parts = dict(content["parts"])
         except Exception as error:  # torch raises many kinds for a damaged file
             raise ModelError(
@@ -129,7 +137,7 @@ class Checkpoints:
     def _require_same(self, found: Mapping[str, Any]) -> None:
         if found["format"] != FORMAT:
             raise ModelError(f"{self.last}: format {found['format']}, expected {FORMAT}. Start a new run.")
-        if found["data"] != self._identity["data"]:
+        if found["data"] != self._identity["data"] or found["bands"] != self._identity["bands"]:
             raise SettingsError(
                 f"{self.last}: the training images are not those the run began with, so resuming could not be "
                 "exact. Restore the dataset, or start a new run in another --output folder."

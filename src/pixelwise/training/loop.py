@@ -227,5 +227,6 @@ class Run:
         weights, model = settings.backbone_weights, self.learner.scored
         # A bundle is for other people: it names the file of weights, not where it lay.
         settings = settings.changed(backbone_weights=Path(weights).name if weights else None)
-        save_bundle(self.bundle, Bundle(settings, self.batches.labels, scores, made, model.state_dict()))
+        labels, bands = self.batches.labels, self.batches.bands
+        save_bundle(self.bundle, Bundle(settings, labels, scores, made, model.state_dict(), bands=bands))
         self.observer.on_best(self.bundle)

@@ -109,7 +109,9 @@ def _begun(request: TrainingRequest, runtime: Runtime, *, observer: Observer, st
     """The parts of a run, put together: new ones, or as its last checkpoint has them."""
     settings, pairs = request.settings, request.report.pairs
     batches, validation = _batches(request, runtime)
-    checkpoints = Checkpoints(request.folder / "checkpoints", settings, fingerprint(pairs["train"]))
+    checkpoints = Checkpoints(
+        request.folder / "checkpoints", settings, fingerprint(pairs["train"]), request.report.bands.to_json()
+    )
     resumes = request.resume and checkpoints.last.is_file()
     model = _model(request, observer, resumes=resumes)
     learner = Learner(model, build_criterion(settings, _class_weights(request, runtime)), settings, runtime)
@@ -130,8 +132,8 @@ def _begun(request: TrainingRequest, runtime: Runtime, *, observer: Observer, st
         checkpoints=checkpoints,
         bundle=request.folder / "model",
     )
-    if request.report.layout is not None:  # as the check said it: what is trained on was not named so by the user
-        observer.say(request.report.basis[-1])
+    for sentence in request.report.basis[1:]:  # as the check said it: what is trained on was not named by the user
+        observer.say(sentence)
     _introduce(run)
     if settings.budget is not None:
         run.clock.expect_validation(_seconds_of_validation(run))
@@ -141,21 +143,25 @@ def _begun(request: TrainingRequest, runtime: Runtime, *, observer: Observer, st
 def _batches(request: TrainingRequest, runtime: Runtime) -> tuple[TrainingBatches, EvaluationBatches]:
     settings, report = request.settings, request.report
     share = {"rank": runtime.rank, "world_size": runtime.world_size}
+    bands = report.bands
     validation = EvaluationBatches(
         report.pairs["validation"],
         report.labels,
+        bands=bands,
         crop_size=settings.validation_crop_size,
         num_workers=settings.num_workers,
         **share,
     )
-    return TrainingBatches(report.pairs["train"], report.labels, settings, **share), validation
+    return TrainingBatches(report.pairs["train"], report.labels, settings, bands=bands, **share), validation
 
 
 def _model(request: TrainingRequest, observer: Observer, *, resumes: bool) -> Segmenter:
     """The network, with the weights that a new run starts from; a checkpoint brings its own."""
     settings, initial = request.settings, None if resumes else request.initial
     needs_weights = not resumes and initial is None
-    model = build_segmenter(settings, request.report.labels.num_classes, load_weights=needs_weights)
+    model = build_segmenter(
+        settings, request.report.labels.num_classes, load_weights=needs_weights, bands=request.report.bands
+    )
     if initial is not None:
         observer.say(start_from(model, initial, settings))
     return model

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from pixelwise.data.bands import Bands
 from pixelwise.data.check.classes import GivenLabels, class_findings, given_labels, resolved_labels
+from pixelwise.data.check.depth import resolved_bands
 from pixelwise.data.check.pair import Look, look_at
 from pixelwise.data.check.report import CheckReport, SplitFacts
 from pixelwise.data.check.split import Tally, shared_pictures
 from pixelwise.data.dataset.pairs import Dataset, Pair, Pairs, find_pairs
 from pixelwise.data.findings import Finding
+from pixelwise.settings import Settings
 from pixelwise.workers import Progress, in_order
 
 __all__ = ["CheckReport", "SplitFacts", "check_dataset"]
@@ -28,6 +31,7 @@ def check_dataset(
     num_classes: int | None = None,
     classes_file: Path | None = None,
     crop_size: int | None = None,
+    meant: Settings | Bands | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> CheckReport:
@@ -35,7 +39,9 @@ def check_dataset(
 
     The number of classes is `num_classes`, else that of `classes_file` or of the dataset's classes.json, else that
     of its manifests, else the largest class id in the masks plus one. Of images far smaller than `crop_size` the
-    report warns. `progress` is called with (pairs done, pairs in all). Of each pair only numbers are kept.
+    report warns. `meant` are the settings of the training that is meant, or the bands of a model that is there: they
+    say what of the images a network is given. `progress` is called with (pairs done, pairs in all). Of each pair only
+    numbers are kept.
     """
     findings: list[Finding] = []
     pairs: dict[str, Pairs] = {}
@@ -52,10 +58,13 @@ def check_dataset(
             done += 1
             if progress is not None:
                 progress(done, total)
-    return replace(_report(tallies, findings, given), layout=dataset.layout)
+    bands = resolved_bands({name: tally.depths for name, tally in tallies.items()}, meant)
+    for tally in tallies.values():
+        findings += tally.depth_findings(bands, is_given=isinstance(meant, Settings) and meant.value_range != "data")
+    return replace(_report(tallies, findings, given, bands), layout=dataset.layout)
 
 
-def _report(tallies: dict[str, Tally], findings: list[Finding], given: GivenLabels) -> CheckReport:
+def _report(tallies: dict[str, Tally], findings: list[Finding], given: GivenLabels, bands: Bands) -> CheckReport:
     labels, labels_from = resolved_labels(given, tallies)
     of_classes = class_findings(tallies, labels, are_given=given.labels is not None)
     for tally in tallies.values():
@@ -63,8 +72,8 @@ def _report(tallies: dict[str, Tally], findings: list[Finding], given: GivenLabe
     findings += of_classes
     for first, second in combinations(tallies.values(), 2):
         findings += shared_pictures(first, second)
-    facts = {name: tally.facts(labels.num_classes) for name, tally in tallies.items()}
-    return CheckReport(tuple(findings), labels, labels_from, facts)
+    facts = {name: tally.facts(labels.num_classes, bands) for name, tally in tallies.items()}
+    return CheckReport(tuple(findings), labels, labels_from, facts, bands=bands)
 
 
 def _looks(pairs: Pairs, given: GivenLabels, crop_size: int | None, workers: int | None) -> Iterator[Look]:

@@ -6,14 +6,17 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from pixelwise.data.check.depth import DeepFacts, deep_facts, quick_look
 from pixelwise.data.check.duplicates import FINEST, Fingerprint, fingerprint
 from pixelwise.data.dataset.pairs import Pair
+from pixelwise.data.decoders.decode import decode
+from pixelwise.data.decoders.deep import DeepImage
 from pixelwise.data.facts.regions import Regions, regions
 from pixelwise.data.facts.statistics import PixelMoments
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.masks.judging import spread_grays
 from pixelwise.data.masks.smoothing import is_smoothed, place_between
-from pixelwise.data.reading import load, mask_values, open_image, open_mask, orientation, to_rgb, upright_size
+from pixelwise.data.reading import load, mask_values, open_mask, orientation, to_rgb, upright_size
 from pixelwise.data.refusals import count_ids, unequal_sizes, unknown_ids
 from pixelwise.labels import IGNORE
 from pixelwise.phrases import percent
@@ -39,6 +42,7 @@ class Look(NamedTuple):
     findings: list[Finding]
     fingerprint: Fingerprint | None
     measured: Measured | None
+    deep: DeepFacts | None = None  # of an image that is no photograph of 8 bits
 
 
 class _ImageLook(NamedTuple):
@@ -46,6 +50,7 @@ class _ImageLook(NamedTuple):
     turned: bool
     fingerprint: Fingerprint
     moments: PixelMoments | None
+    deep: DeepFacts | None = None
 
 
 class _MaskLook(NamedTuple):
@@ -79,6 +84,7 @@ def look_at(pair: Pair, *, num_classes: int | None, crop_size: int | None, close
         findings,
         image.fingerprint if image else None,
         measured,
+        image.deep if image else None,
     )
 
 
@@ -89,18 +95,16 @@ def _measured(mask: Image.Image | None, moments: PixelMoments) -> Measured:
 
 
 def _look_at_image(path: Path, crop_size: int | None, findings: list[Finding], *, closely: bool) -> _ImageLook:
-    image = open_image(path)
+    image = decode(path)
+    if isinstance(image, DeepImage):
+        facts = deep_facts(image)
+        findings += _small(path, image.size, crop_size)
+        picture = quick_look(image, facts.samples)
+        return _ImageLook(image.size, False, fingerprint(picture), PixelMoments() if closely else None, facts)
     stored = image.size
     findings += _unusual(path, image)
     size = upright_size(load(image, path, small=not closely), stored)
-    if crop_size is not None and 2 * max(size) < crop_size:
-        findings.append(
-            Finding(
-                path, f"is {size[0]} x {size[1]} px, less than half the crop of {crop_size} px",
-                "images about as large as the crop", "Choose a smaller crop_size; the rest of the crop is padding.",
-                "image-small",
-            )
-        )  # fmt: skip
+    findings += _small(path, size, crop_size)
     rgb = to_rgb(image)
     turned = orientation(image) > 4
     if not closely:
@@ -112,6 +116,18 @@ def _look_at_image(path: Path, crop_size: int | None, findings: list[Finding], *
     return _ImageLook(size, turned, fingerprint(small), moments)
 
 
+def _small(path: Path, size: tuple[int, int], crop_size: int | None) -> list[Finding]:
+    if crop_size is None or 2 * max(size) >= crop_size:
+        return []
+    return [
+        Finding(
+            path, f"is {size[0]} x {size[1]} px, less than half the crop of {crop_size} px",
+            "images about as large as the crop", "Choose a smaller crop_size; the rest of the crop is padding.",
+            "image-small",
+        )
+    ]  # fmt: skip
+
+
 def _unusual(path: Path, image: Image.Image) -> list[Finding]:
     """What in an image's kind will be changed on the way to 8-bit RGB."""
     found = []
@@ -121,14 +137,7 @@ def _unusual(path: Path, image: Image.Image) -> list[Finding]:
         found.append(("image-alpha", "has transparency", "an opaque image", "Its transparency is dropped."))
     if getattr(image, "is_animated", False):
         found.append(("image-animated", "has several frames", "one picture", "The first frame is taken."))
-    if image.mode.startswith(("I", "F")) or _stored_with_16_bits(image):
-        found.append(("image-16-bit", "has more than 8 bits a channel", "8 bits", "Its values are reduced to 8 bits."))
     return [Finding(path, text, expected, remedy, code) for code, text, expected, remedy in found]
-
-
-def _stored_with_16_bits(image: Image.Image) -> bool:
-    tiles = getattr(image, "tile", None)
-    return tiles is not None and len(tiles) > 0 and ";16" in str(tiles[0][3])
 
 
 def _look_at_mask(pair: Pair, num_classes: int | None, findings: list[Finding]) -> _MaskLook | None:

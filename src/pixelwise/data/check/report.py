@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.data.dataset.pairs import Pairs
 from pixelwise.data.facts.regions import ClassRegions
 from pixelwise.data.facts.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
@@ -39,6 +40,8 @@ class CheckReport:
     splits: dict[str, SplitFacts]
     layout: str | None = None
     """Which folders were taken for the channels, where these have names of their own."""
+    bands: Bands = PHOTOGRAPH
+    """What of the images a network is given."""
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -77,7 +80,8 @@ class CheckReport:
     def basis(self) -> tuple[str, ...]:
         """Sentences on what was understood: where the classes come from, and which folders were taken for what."""
         classes = f"{self.labels.num_classes} classes, from {self.labels_from}."
-        return (classes, f"Taken as it lies: {self.layout}.") if self.layout else (classes,)
+        bands = () if self.bands == PHOTOGRAPH else (f"Images: {self.bands.text()}.",)
+        return (classes, *bands, f"Taken as it lies: {self.layout}.") if self.layout else (classes, *bands)
 
     def require_sound(self) -> None:
         """Raise DataError with the report if there is any fault."""
@@ -94,6 +98,7 @@ class CheckReport:
             "labels": self.labels.to_json(),
             "labels_from": self.labels_from,
             "layout": self.layout,
+            "bands": self.bands.to_json(),
             "splits": {
                 name: {"images": len(each.pairs), "measured": each.measured, **self.facts[name].to_json()}
                 for name, each in self.splits.items()

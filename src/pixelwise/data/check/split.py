@@ -5,6 +5,8 @@ from collections import Counter
 
 import numpy as np
 
+from pixelwise.data.bands import PHOTOGRAPH, Bands
+from pixelwise.data.check.depth import Depths, depth_findings
 from pixelwise.data.check.duplicates import WORDS, Fingerprints, across, same_picture, video_neighbours
 from pixelwise.data.check.pair import Look
 from pixelwise.data.check.report import SplitFacts
@@ -22,6 +24,7 @@ class Tally:
         self.split, self.pairs = split, pairs
         self.findings: list[Finding] = []
         self.pixels = [0] * 256  # by class id, IGNORE included
+        self.depths = Depths()
         self._regions, self._moments, self._measured = RegionSizes(), PixelMoments(), 0
         self._fingerprints, self._fingerprinted = array("Q"), array("Q")  # rows, and whose they are
         self._looked, self._masks = 0, 0
@@ -38,6 +41,7 @@ class Tally:
         """Take in the look at the next pair."""
         if look.size is not None:
             self._sizes[look.size] += 1
+        self.depths.add(look.deep, is_readable=look.size is not None)
         labelled = sum(look.counts.values()) - look.counts.get(IGNORE, 0)
         for value, count in look.counts.items():
             self.pixels[value] += count
@@ -75,16 +79,23 @@ class Tally:
             self.pixels[IGNORE],
         )
 
-    def facts(self, num_classes: int) -> SplitFacts:
-        """The sums for a known number of classes."""
+    def facts(self, num_classes: int, bands: Bands) -> SplitFacts:
+        """The sums for a known number of classes and known bands."""
         return SplitFacts(
             self.pairs,
             ImageSizes(dict(self._sizes.most_common())),
             self.balance(num_classes),
             self._regions.result(num_classes),
-            self._moments.result(),
+            self.depths.statistics(bands) or self._moments.result(),
             self._measured,
         )
+
+    def depth_findings(self, bands: Bands, *, is_given: bool) -> list[Finding]:
+        """What of the images does not fit the dataset's bands, whose range may be given, or loses something."""
+        if bands == PHOTOGRAPH and not self.depths.deep:
+            return []
+        paths = {place: self.pairs[place].image for place in range(self._looked)}
+        return list(depth_findings(self.depths, paths, bands, is_given=is_given))
 
     def ignored_values(self) -> list[Finding]:
         """One warning for all the values that the split's label map leaves out."""

@@ -144,6 +144,8 @@ def _pixels(pixels: PixelStatistics) -> list[str]:
     if not pixels.num_pixels:
         return []
     mean, std = (", ".join(f"{value:.3f}" for value in values) for values in (pixels.mean, pixels.std))
+    if len(pixels.mean) != 3:
+        return [f"Pixels (band by band, in its range): mean {mean}", f"{'':>23}standard deviation {std}"]
     return [f"Pixels (red, green, blue; 0 black, 1 full): mean {mean}", f"{'':>28}standard deviation {std}"]
 
 

@@ -105,10 +105,13 @@ class ImageSizes:
 
 @dataclass(frozen=True)
 class PixelStatistics:
-    """Mean and standard deviation of red, green and blue over all pixels, from 0 (black) to 1; NaN without pixels."""
+    """Mean and standard deviation of red, green and blue over all pixels, from 0 (black) to 1; NaN without pixels.
 
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    Of deep images they are those of each band that a network is given, in the range of its values.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     num_pixels: int
 
     def to_json(self) -> dict[str, Any]:

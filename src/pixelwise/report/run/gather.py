@@ -12,6 +12,7 @@ import numpy as np
 
 from pixelwise.bundle import Bundle
 from pixelwise.data.dataset.pairs import Pair
+from pixelwise.data.planes import shown
 from pixelwise.data.reading import read_pair
 from pixelwise.inference.predictor import Predictor
 from pixelwise.report.run.content import Panel, ReportContent
@@ -65,8 +66,8 @@ def read_history(run: Path | None) -> list[dict[str, Any]]:
 
 
 def _panel(pair: Pair, predictor: Predictor) -> Panel:
-    image, mask = read_pair(pair, predictor.labels)
+    image, mask = read_pair(pair, predictor.labels, predictor.bands)
     prediction = predictor.predict(image, probabilities=True)
     assert prediction.probabilities is not None
     confidence = prediction.probabilities.max(axis=0)
-    return make_panel(pair.name, image, np.asarray(mask), prediction.class_ids, confidence)
+    return make_panel(pair.name, shown(image, predictor.bands), np.asarray(mask), prediction.class_ids, confidence)

@@ -1,0 +1,174 @@
+"""Planes: a deep image as Pillow holds it, a picture a band, to be cut, scaled and turned as photographs are."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixelwise.data.bands import PHOTOGRAPH, Bands, Kind
+from pixelwise.data.decoders.decode import decode
+from pixelwise.data.decoders.deep import DeepImage, Values
+from pixelwise.data.decoders.opening import orientation, read_image, to_rgb, upright
+from pixelwise.data.findings import FileFault, Finding
+
+_MODES = {"uint8": "L", "uint16": "I;16", "int16": "F", "float32": "F"}
+"""What Pillow resamples exactly: 16 bits without a sign as they are, other numbers as floats."""
+
+_BYTES = {"L": 1, "I;16": 2, "F": 4}
+
+
+@dataclass(frozen=True)
+class Planes:
+    """The bands that a network is given, each a picture of mode "L", "I;16" or "F", all of one size."""
+
+    pictures: tuple[Image.Image, ...]
+    depth: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height)."""
+        return self.pictures[0].size
+
+    @property
+    def width(self) -> int:
+        """Pixels in a row."""
+        return self.size[0]
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.size[1]
+
+    @classmethod
+    def of(cls, values: Values) -> "Planes":
+        """Those of an array (C, H, W) of a type in DEPTHS."""
+        depth = values.dtype.name
+        kind: Any = np.float32 if _MODES[depth] == "F" else values.dtype
+        return cls(tuple(Image.fromarray(np.ascontiguousarray(band, dtype=kind)) for band in values), depth)
+
+    def values(self) -> Values:
+        """(C, H, W) in the depth of the files; what resampling made of whole numbers is rounded."""
+        return as_depth(np.stack([np.asarray(picture) for picture in self.pictures]), self.depth)
+
+
+Picture = Image.Image | Planes
+"""A decoded image: RGB of 8 bits, or planes."""
+
+
+def of_each(image: Picture, change: Callable[[Image.Image], Image.Image]) -> Picture:
+    """The photograph changed, or each of the planes alike."""
+    if isinstance(image, Planes):
+        return Planes(tuple(change(picture) for picture in image.pictures), image.depth)
+    return change(image)
+
+
+def bytes_of(image: Picture) -> int:
+    """What Pillow keeps of it in memory: RGB in four bytes a pixel."""
+    if isinstance(image, Planes):
+        return image.width * image.height * sum(_BYTES[picture.mode] for picture in image.pictures)
+    return image.width * image.height * 4
+
+
+def as_depth(values: npt.NDArray[Any], depth: str) -> Values:
+    """Floats as numbers of the type `depth`, rounded and kept in its range."""
+    if depth in ("float32", values.dtype.name):
+        return values.astype(depth, copy=False)
+    limits = np.iinfo(depth)
+    rounded: Values = np.clip(np.rint(values), limits.min, limits.max).astype(depth)
+    return rounded
+
+
+def read_picture(source: Path | bytes | Image.Image | DeepImage, bands: Bands) -> Picture:
+    """An image as a network of `bands` is given it, upright.
+
+    Raises:
+        DataError: the file cannot be read, or is not of the depth or the number of bands.
+    """
+    if bands.is_photograph and not isinstance(source, DeepImage):
+        if isinstance(source, Image.Image):
+            return read_image(source)
+        found = decode(source)
+    else:
+        found = source if isinstance(source, Image.Image | DeepImage) else decode(source)
+    name = source if isinstance(source, Path) else Path("image")
+    if bands.is_photograph:
+        return read_image(found) if isinstance(found, Image.Image) else reduced(found, name)
+    return Planes.of(chosen_values(deep(found), bands, name))
+
+
+def deep(image: Image.Image | DeepImage) -> DeepImage:
+    """A photograph as an array too."""
+    if isinstance(image, DeepImage):
+        return image
+    return DeepImage(np.asarray(upright(to_rgb(image), orientation(image))), is_color=True)
+
+
+def chosen_values(image: DeepImage, bands: Bands, name: Path) -> Values:
+    """(C, H, W) of the chosen bands; what is not a number becomes the lowest value of its band.
+
+    Gray stands for red, green and blue alike where colours are wanted.
+
+    Raises:
+        FileFault: the image is not of the depth or the number of bands.
+    """
+    require_fit(name, image, bands)
+    values = np.repeat(image.values, 3, axis=2) if image.bands < bands.in_file else image.values
+    picked = values[:, :, [band - 1 for band in bands.chosen]].transpose(2, 0, 1)
+    if bands.depth == "float32" and not np.isfinite(picked).all():
+        lowest = np.array([low for low, _ in bands.ranges], dtype=np.float32)[:, None, None]
+        picked = np.where(np.isfinite(picked), picked, lowest)
+    return np.ascontiguousarray(picked)
+
+
+def reduced(image: DeepImage, name: Path) -> Image.Image:
+    """A deep image where photographs are wanted: 16 bits are divided by 257.
+
+    Raises:
+        FileFault: it has other bands, or numbers of which nobody knows the range.
+    """
+    require_fit(name, image, PHOTOGRAPH)
+    values = image.values if image.depth == "uint8" else np.rint(image.values / 257).astype(np.uint8)
+    return Image.fromarray(values[:, :, 0] if image.bands == 1 else values).convert("RGB")
+
+
+def require_fit(name: Path, image: DeepImage, bands: Bands) -> None:
+    """FileFault where `unfit` finds something."""
+    finding = unfit(name, Kind.of(image), bands)
+    if finding is not None:
+        raise FileFault(finding)
+
+
+def unfit(path: Path, kind: Kind, bands: Bands) -> Finding | None:
+    """What is wrong with an image of `kind` for a network of `bands`: another depth, or other bands.
+
+    Gray stands for colours, and 16 bits are reduced where photographs of 8 bits are wanted.
+    """
+    known = ("uint8", "uint16") if bands.is_photograph else (bands.depth,)
+    counts = (1, 3) if bands.in_file == 3 and bands.is_color else (bands.in_file,)
+    if kind.depth in known and kind.bands in counts:
+        return None
+    code = "image-bands" if kind.depth in known else "image-depth"
+    remedy = "Save all images alike: one rule for their values holds for the whole dataset and for its model."
+    return Finding(path, f"has {kind.text()}", bands.kind.text(), remedy, code)
+
+
+def shown(image: Picture | DeepImage, bands: Bands, show: Sequence[int] = ()) -> Image.Image:
+    """An RGB picture for people: the bands `show` (from 1, of the file), stretched from their range to 0..255.
+
+    Without `show` the network's first three bands, or its first one in gray.
+    """
+    if isinstance(image, Image.Image):
+        return image
+    if isinstance(image, DeepImage):
+        image = Planes.of(chosen_values(image, bands, Path("image")))
+    places = [bands.chosen.index(band) for band in show] or list(range(3 if bands.count >= 3 else 1))
+    values = image.values()[places].astype(np.float64)
+    low, high = np.array([bands.ranges[place] for place in places]).T[:, :, None, None]
+    stretched = np.rint(255 * np.clip((values - low) / (high - low), 0, 1)).astype(np.uint8)
+    if len(places) == 1:
+        return Image.fromarray(stretched[0]).convert("RGB")
+    return Image.fromarray(np.ascontiguousarray(stretched.transpose(1, 2, 0)))
