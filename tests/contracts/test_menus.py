@@ -9,7 +9,17 @@ import torch
 from torch import nn
 
 from pixelwise import menus
-from pixelwise.menus import CLASS_WEIGHTS, HEADS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, TALLIES, Choice
+from pixelwise.menus import (
+    CLASS_WEIGHTS,
+    HEADS,
+    LOSSES,
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+    TALLIES,
+    VALUE_RANGES,
+    Choice,
+)
 from pixelwise.scoring.formulas import ratio
 from pixelwise.scoring.insight.tally import ScoreTally
 from pixelwise.values import strict_json
@@ -22,6 +32,7 @@ MENUS = {
     "optimizer": OPTIMIZERS,
     "lr_scheduler": SCHEDULES,
     "precision": PRECISIONS,
+    "value_range": VALUE_RANGES,
     "score": TALLIES,
 }
 ENTRIES = [(setting, name) for setting, menu in MENUS.items() for name in menu]

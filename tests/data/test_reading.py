@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.data import reading
 from pixelwise.data.dataset.pairs import Pair
+from pixelwise.data.decoders import opening
 from pixelwise.data.reading import decode_mask, image_size, read_image, read_mask, read_pair, read_sample
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
@@ -240,7 +240,7 @@ def test_images_above_pillows_limit_are_read_and_above_ours_refused(tmp_path, mo
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow would refuse 20,000 pixels
     assert read_image(path).size == (200, 100)
     assert Image.MAX_IMAGE_PIXELS == 1000
-    monkeypatch.setattr(reading, "MAX_PIXELS", 19_999)
+    monkeypatch.setattr(opening, "MAX_PIXELS", 19_999)
     with pytest.raises(DataError, match="200 x 100 px"):
         read_image(path)
 

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import nn
 
 from pixelwise.bundle import Bundle
+from pixelwise.data.bands import PHOTOGRAPH
 from pixelwise.errors import DataError
 from pixelwise.inference.predictor import Prediction, Predictor
 from pixelwise.labels import LabelTable
@@ -38,7 +39,9 @@ def predictor():
 
 
 def predictor_of(temperature):
-    bundle = types.SimpleNamespace(labels=LABELS, temperature=temperature, build_model=lambda: Brightness().eval())
+    bundle = types.SimpleNamespace(
+        labels=LABELS, bands=PHOTOGRAPH, temperature=temperature, build_model=lambda: Brightness().eval()
+    )
     return Predictor(bundle, CPU)
 
 

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from pixelwise.data.bands import PHOTOGRAPH
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import LabelTable
 from pixelwise.runtime import Runtime
@@ -54,7 +55,7 @@ def network():
 
 @pytest.fixture
 def predictor(network):
-    bundle = types.SimpleNamespace(labels=LABELS, temperature=1.0, build_model=network.eval)
+    bundle = types.SimpleNamespace(labels=LABELS, bands=PHOTOGRAPH, temperature=1.0, build_model=network.eval)
     return Predictor(bundle, Runtime(torch.device("cpu"), torch.float32))
 
 

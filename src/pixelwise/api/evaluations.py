@@ -100,6 +100,7 @@ def _evaluated(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[
         EvaluationBatches(pairs, predictor.labels, bands=predictor.bands),
         labels=predictor.labels,
         runtime=predictor.runtime,
+        bands=predictor.bands,
         tile=predictor.tile,
         temperature=predictor.temperature,
         on_images=on_images,

@@ -93,6 +93,7 @@ def _finish(result: TrainingResult, report: CheckReport, device: str | None) -> 
         EvaluationBatches(examined, bundle.labels, bands=bundle.bands),
         labels=bundle.labels,
         runtime=runtime,
+        bands=bundle.bands,
     )
     assert evaluation.insight is not None
     calibrated = dataclasses.replace(bundle, temperature=evaluation.insight.calibration.best_temperature)

@@ -21,7 +21,7 @@ QUANTILES = (0.005, 0.995)
 Samples = npt.NDArray[np.float32]  # (C, N) values of N pixels in all bands of the files
 
 
-class Kind(NamedTuple):
+class ImageKind(NamedTuple):
     """How deep an image is, and which bands it has."""
 
     depth: str  # one of DEPTHS
@@ -29,12 +29,12 @@ class Kind(NamedTuple):
     is_color: bool
 
     @classmethod
-    def of(cls, image: DeepImage) -> "Kind":
+    def of(cls, image: DeepImage) -> "ImageKind":
         """That of a decoded image."""
         return cls(image.depth, image.bands, image.is_color)
 
     @classmethod
-    def of_photograph(cls) -> "Kind":
+    def of_photograph(cls) -> "ImageKind":
         """RGB of 8 bits, which everything becomes that Pillow opens as it is."""
         return cls("uint8", 3, True)
 
@@ -58,9 +58,9 @@ class Bands:
     """Whether the files' first three bands are red, green and blue."""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ImageKind:
         """What the files are."""
-        return Kind(self.depth, self.in_file, self.is_color)
+        return ImageKind(self.depth, self.in_file, self.is_color)
 
     @property
     def count(self) -> int:
@@ -124,7 +124,7 @@ PHOTOGRAPH = Bands()
 """8-bit RGB, from 0 to 255: what all images are turned into unless the dataset's are deeper or have other bands."""
 
 
-def chosen_bands(kind: Kind, settings: Settings) -> Bands:
+def chosen_bands(kind: ImageKind, settings: Settings) -> Bands:
     """The bands that a dataset of such images has; their ranges are still those of the type.
 
     Raises:
@@ -157,9 +157,12 @@ def fitted(
         return replace(bands, ranges=(_stated(stated),) * bands.count)
     if bands.depth == "uint8" or samples is None or samples.size == 0:
         return bands
-    found = np.quantile(samples[[band - 1 for band in bands.chosen]].astype(np.float64), QUANTILES, axis=1)
+    low, high = np.quantile(samples[[band - 1 for band in bands.chosen]].astype(np.float64), QUANTILES, axis=1)
+    if bands.depth != "float32":
+        low, high = np.floor(low), np.ceil(high)
     # One value throughout, as in a band that is empty, has no range: a step of 1 keeps it at 0.
-    return replace(bands, ranges=tuple((low, high if high > low else low + 1) for low, high in found.T.tolist()))
+    high = np.where(high > low, high, low + 1)
+    return replace(bands, ranges=tuple(zip(low.tolist(), high.tolist(), strict=True)))
 
 
 def _given(numbers: Sequence[float], bands: Bands) -> tuple[tuple[float, float], ...]:

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise.data.bands import PHOTOGRAPH, Bands, Kind
+from pixelwise.data.bands import PHOTOGRAPH, Bands, ImageKind
 from pixelwise.data.decoders.decode import decode
-from pixelwise.data.decoders.deep import DeepImage, Values
+from pixelwise.data.decoders.deep import DeepImage, PixelArray
 from pixelwise.data.decoders.opening import orientation, read_image, to_rgb, upright
 from pixelwise.data.findings import FileFault, Finding
 
@@ -44,13 +44,13 @@ class Planes:
         return self.size[1]
 
     @classmethod
-    def of(cls, values: Values) -> "Planes":
+    def of(cls, values: PixelArray) -> "Planes":
         """Those of an array (C, H, W) of a type in DEPTHS."""
         depth = values.dtype.name
         kind: Any = np.float32 if _MODES[depth] == "F" else values.dtype
         return cls(tuple(Image.fromarray(np.ascontiguousarray(band, dtype=kind)) for band in values), depth)
 
-    def values(self) -> Values:
+    def values(self) -> PixelArray:
         """(C, H, W) in the depth of the files; what resampling made of whole numbers is rounded."""
         return as_depth(np.stack([np.asarray(picture) for picture in self.pictures]), self.depth)
 
@@ -73,12 +73,12 @@ def bytes_of(image: Picture) -> int:
     return image.width * image.height * 4
 
 
-def as_depth(values: npt.NDArray[Any], depth: str) -> Values:
+def as_depth(values: npt.NDArray[Any], depth: str) -> PixelArray:
     """Floats as numbers of the type `depth`, rounded and kept in its range."""
     if depth in ("float32", values.dtype.name):
         return values.astype(depth, copy=False)
     limits = np.iinfo(depth)
-    rounded: Values = np.clip(np.rint(values), limits.min, limits.max).astype(depth)
+    rounded: PixelArray = np.clip(np.rint(values), limits.min, limits.max).astype(depth)
     return rounded
 
 
@@ -107,7 +107,7 @@ def deep(image: Image.Image | DeepImage) -> DeepImage:
     return DeepImage(np.asarray(upright(to_rgb(image), orientation(image))), is_color=True)
 
 
-def chosen_values(image: DeepImage, bands: Bands, name: Path) -> Values:
+def chosen_values(image: DeepImage, bands: Bands, name: Path) -> PixelArray:
     """(C, H, W) of the chosen bands; what is not a number becomes the lowest value of its band.
 
     Gray stands for red, green and blue alike where colours are wanted.
@@ -137,12 +137,12 @@ def reduced(image: DeepImage, name: Path) -> Image.Image:
 
 def require_fit(name: Path, image: DeepImage, bands: Bands) -> None:
     """FileFault where `unfit` finds something."""
-    finding = unfit(name, Kind.of(image), bands)
+    finding = unfit(name, ImageKind.of(image), bands)
     if finding is not None:
         raise FileFault(finding)
 
 
-def unfit(path: Path, kind: Kind, bands: Bands) -> Finding | None:
+def unfit(path: Path, kind: ImageKind, bands: Bands) -> Finding | None:
     """What is wrong with an image of `kind` for a network of `bands`: another depth, or other bands.
 
     Gray stands for colours, and 16 bits are reduced where photographs of 8 bits are wanted.

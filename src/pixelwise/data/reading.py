@@ -10,7 +10,7 @@ from PIL import Image
 from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.dataset.pairs import Pair
-from pixelwise.data.decoders.deep import Values
+from pixelwise.data.decoders.deep import PixelArray
 from pixelwise.data.decoders.opening import (
     DECODERS,
     MAX_PIXELS,
@@ -57,7 +57,7 @@ __all__ = [
 class Sample(NamedTuple):
     """One image and its truth."""
 
-    image: Values  # (C, H, W) in the files' own depth; C = 3, RGB and uint8 as a rule
+    image: PixelArray  # (C, H, W) in the files' own depth; C = 3, RGB and uint8 as a rule
     class_ids: npt.NDArray[np.uint8]  # (H, W), 0..K-1 or IGNORE
 
 

@@ -92,14 +92,8 @@ def predict_files(
     report = PredictionReport(left_out=[*found.left_out.values()], passed_over=len(found.others), meaning=meaning)
     for name, path in found.images.items():
         try:
-            prediction = predictor.predict(path, probabilities=probabilities)
-            picture = (
-                overlay(
-                    shown(read_picture(path, predictor.bands), predictor.bands), prediction.class_ids, prediction.labels
-                )
-                if overlays
-                else None
-            )
+            image = read_picture(path, predictor.bands)
+            prediction = predictor.predict(image, probabilities=probabilities)
         except DataError as error:
             report.failed.append(str(error))
             continue
@@ -108,8 +102,9 @@ def predict_files(
             save_png(mask, source_mask(prediction.class_ids, prediction.labels))
         else:
             prediction.save(mask, palette=palette)
-        if picture is not None:
-            save_png(output / f"{name}_overlay.png", picture)
+        if overlays:
+            picture = shown(image, predictor.bands)
+            save_png(output / f"{name}_overlay.png", overlay(picture, prediction.class_ids, prediction.labels))
         if probabilities:
             _save_probabilities(output / f"{name}_probabilities.npy", prediction)
         report.written.append(mask)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pixelwise.bundle import Bundle
 from pixelwise.data.bands import Bands
-from pixelwise.data.decoders.deep import DeepImage, Values
+from pixelwise.data.decoders.deep import DeepImage, PixelArray
 from pixelwise.data.planes import Picture, Planes, read_picture
 from pixelwise.errors import DataError
 from pixelwise.inference.forward import class_logits, likeliest, probabilities_of
@@ -86,7 +86,7 @@ class Predictor:
         return [Prediction(ids, self.labels, share) for ids, share in zip(class_ids, shares, strict=True)]
 
 
-def pixels_of(picture: Picture) -> Values:
+def pixels_of(picture: Picture) -> PixelArray:
     """(H, W, C) of a decoded image, a copy that torch may own."""
     if isinstance(picture, Planes):
         return np.ascontiguousarray(picture.values().transpose(1, 2, 0))

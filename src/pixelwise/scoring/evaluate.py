@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.data.batches import Batch
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.inference.forward import class_logits, likeliest, probabilities_of
@@ -32,12 +34,13 @@ CONFIDENT = 0.9
 _GRAY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as Pillow's mode "L"
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913  # a model, images, and how they are seen
     model: Segmenter,
     batches: Iterable[tuple[Sequence[Pair], Batch]],
     *,
     labels: LabelTable,
     runtime: Runtime,
+    bands: Bands = PHOTOGRAPH,
     tile: int | None = None,
     temperature: float = 1.0,
     on_images: Callable[[int], None] | None = None,
@@ -45,9 +48,9 @@ def evaluate(
     """Everything about `model` on all images of `batches`, at their native resolution, in one process.
 
     The class maps are those of `evaluate`; probabilities are softmax(logits / `temperature`). `model` must be in eval
-    mode. One thread counts an image while the network works on the next.
+    mode, and the images of its `bands`. One thread counts an image while the network works on the next.
     """
-    tallies = Tallies(labels, temperature)
+    tallies = Tallies(labels, temperature, bands)
 
     def predicted() -> Iterator[tuple[Sequence[Pair], Batch, Tensor]]:
         for pairs, batch in batches:
@@ -69,9 +72,9 @@ def evaluate(
 class Tallies:
     """Sums over the images so far; the counts and a few numbers are kept of each."""
 
-    def __init__(self, labels: LabelTable, temperature: float) -> None:
+    def __init__(self, labels: LabelTable, temperature: float, bands: Bands = PHOTOGRAPH) -> None:
         num_classes = labels.num_classes
-        self.labels, self.temperature = labels, temperature
+        self.labels, self.temperature, self.bands = labels, temperature, bands
         self.matrix, self.counts = ConfusionMatrix(num_classes), ImageCounts(num_classes)
         self.tallies: dict[str, ScoreTally] = {
             name: choice.built()(num_classes, temperature) for name, choice in TALLIES.items()
@@ -100,7 +103,7 @@ class Tallies:
     def _add(
         self,
         name: str,
-        image: NDArray[np.uint8],
+        image: NDArray[Any],
         truth: NDArray[np.uint8],
         logits: Tensor,
         predicted: NDArray[np.uint8],
@@ -116,12 +119,13 @@ class Tallies:
             tally.add(scored)
             self._numbers[each].append(tally.numbers() - before)
         confidence = probabilities.amax(dim=0).cpu().numpy()
-        self.images.append(_facts(name, image, truth, predicted, confidence, Scores(own, self.labels)))
+        brightness = _brightness(image, self.bands)
+        self.images.append(_facts(name, brightness, truth, predicted, confidence, Scores(own, self.labels)))
 
 
 def _facts(  # an image, what is in it, and what was seen in it
     name: str,
-    image: NDArray[np.uint8],
+    brightness: float,
     truth: NDArray[np.uint8],
     predicted: NDArray[np.uint8],
     confidence: NDArray[np.float32],
@@ -135,9 +139,18 @@ def _facts(  # an image, what is in it, and what was seen in it
         name,
         scores.pixel_accuracy,
         scores.mean_iou,
-        float(np.tensordot(_GRAY, image.mean(axis=(1, 2), dtype=np.float32), axes=1)) / 255,
+        brightness,
         float(confidence[labelled].mean()) if pixels else math.nan,
         errors / pixels if pixels else math.nan,
         float(np.count_nonzero(wrong & (confidence > CONFIDENT))) / pixels if pixels else math.nan,
         float(at_boundary) / errors if errors else math.nan,
     )
+
+
+def _brightness(image: NDArray[Any], bands: Bands) -> float:
+    """Mean of an image (C, H, W), from 0 to 1: of its gray version, or of its bands in their ranges."""
+    mean = image.mean(axis=(1, 2), dtype=np.float32)
+    if bands.is_photograph:
+        return float(np.tensordot(_GRAY, mean, axes=1)) / 255
+    low, high = np.array(bands.ranges).T
+    return float(np.clip((mean - low) / (high - low), 0, 1).mean())

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from pixelwise.data.bands import PHOTOGRAPH, Bands, Kind, Samples, chosen_bands, fitted
+from pixelwise.data.bands import PHOTOGRAPH, Bands, ImageKind, Samples, chosen_bands, fitted
 from pixelwise.data.decoders.deep import DeepImage
 from pixelwise.data.facts.statistics import PixelStatistics
 from pixelwise.data.findings import Finding
@@ -26,7 +26,7 @@ _OUTSIDE = 0.05
 class DeepFacts(NamedTuple):
     """What an image that is no photograph of 8 bits says of itself."""
 
-    kind: Kind
+    kind: ImageKind
     samples: Samples  # (C, up to 4096)
     stated: tuple[float, float] | None
     frames: int
@@ -39,7 +39,7 @@ def deep_facts(image: DeepImage) -> DeepFacts:
     some = flat[:: max(1, len(flat) // _PIXELS)].astype(np.float32).T
     finite = np.isfinite(some)
     good = some if finite.all() else some[:, finite.all(axis=0)]
-    return DeepFacts(Kind.of(image), good, image.stated, image.frames, float(1 - finite.mean()))
+    return DeepFacts(ImageKind.of(image), good, image.stated, image.frames, float(1 - finite.mean()))
 
 
 def quick_look(image: DeepImage, samples: Samples) -> Image.Image:
@@ -57,7 +57,7 @@ def quick_look(image: DeepImage, samples: Samples) -> Image.Image:
 class Depths:
     """The kinds of a split's images, in order, and the values of the deep ones."""
 
-    kinds: list[Kind | None] = field(default_factory=list)
+    kinds: list[ImageKind | None] = field(default_factory=list)
     """None: an image that could not be read."""
     deep: dict[int, DeepFacts] = field(default_factory=dict)
     """By the image's place; without their samples, which are together in `samples`."""
@@ -68,7 +68,7 @@ class Depths:
     def add(self, facts: DeepFacts | None, *, is_readable: bool) -> None:
         """Take in the next image; `facts` are None for a photograph."""
         if facts is None:
-            self.kinds.append(Kind.of_photograph() if is_readable else None)
+            self.kinds.append(ImageKind.of_photograph() if is_readable else None)
             return
         levels = facts.samples if facts.kind.depth == "uint16" else facts.samples[:, :0]
         self.deep[len(self.kinds)] = facts._replace(samples=np.unique(np.rint(levels / 257))[None])
@@ -112,25 +112,25 @@ def resolved_bands(depths: Mapping[str, Depths], meant: Settings | Bands | None)
     train = depths.get("train") or next(iter(depths.values()), Depths())
     settings = meant or Settings()
     kind = _most_frequent(train)
-    if kind == Kind.of_photograph() and not settings.bands and settings.value_range == "data":
+    if kind == ImageKind.of_photograph() and not settings.bands and settings.value_range == "data":
         return PHOTOGRAPH
     stated = [facts.stated for facts in train.deep.values() if facts.kind.depth == kind.depth]
     bands = chosen_bands(kind, settings)
     return fitted(bands, settings, train.samples(bands), stated)
 
 
-def _most_frequent(depths: Depths) -> Kind:
+def _most_frequent(depths: Depths) -> ImageKind:
     """Of the most frequent depth; gray beside colours is read as these."""
     known = Counter(kind for kind in depths.kinds if kind is not None)
     if not known:
-        return Kind.of_photograph()
+        return ImageKind.of_photograph()
     by_depth: Counter[str] = Counter()
     for kind, count in known.items():
         by_depth[kind.depth] += count
     depth = max(by_depth, key=lambda name: by_depth[name])
     here = {kind: count for kind, count in known.items() if kind.depth == depth}
     best = max(here, key=lambda kind: here[kind])
-    color = Kind(depth, 3, True)
+    color = ImageKind(depth, 3, True)
     return color if best.bands == 1 and color in here else best
 
 

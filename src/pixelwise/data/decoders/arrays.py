@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from pixelwise.data.decoders.deep import DeepImage, NotAnImage, Values, deep_image
+from pixelwise.data.decoders.deep import DeepImage, NotAnImage, PixelArray, deep_image
 from pixelwise.settings import MOST_BANDS
 
 MAGIC = b"\x93NUMPY"
@@ -25,12 +25,12 @@ def read_npy(content: bytes, *, max_pixels: int) -> DeepImage:
         raise NotAnImage("holds Python objects, which are not loaded")
     if int(np.prod(shape, dtype=object)) > max_pixels * MOST_BANDS:
         raise NotAnImage(f"holds an array of shape {shape}, expected at most {max_pixels} pixels")
-    values: Values = np.load(io.BytesIO(content), allow_pickle=False)
+    values: PixelArray = np.load(io.BytesIO(content), allow_pickle=False)
     values = _bands_last(values)
     return deep_image(values, is_color=values.ndim == 3 and values.shape[2] == 3)
 
 
-def _bands_last(values: Values) -> Values:
+def _bands_last(values: PixelArray) -> PixelArray:
     if values.ndim != 3:
         return values
     first, last = values.shape[0] <= MOST_BANDS, values.shape[2] <= MOST_BANDS

@@ -7,13 +7,13 @@ import numpy.typing as npt
 
 from pixelwise.settings import MOST_BANDS
 
-Values = npt.NDArray[Any]
+PixelArray = npt.NDArray[Any]
 
 
 class DeepImage(NamedTuple):
     """Pixels in the file's own depth, upright, and what the file says of them."""
 
-    values: Values  # (H, W, C) of a type in DEPTHS
+    values: PixelArray  # (H, W, C) of a type in DEPTHS
     is_color: bool  # the first three bands are red, green and blue
     stated: tuple[float, float] | None = None  # the smallest and the largest value that there may be
     frames: int = 1  # of which this is the first
@@ -46,7 +46,7 @@ class NotAnImage(Exception):
 
 
 def deep_image(
-    array: Values, *, is_color: bool = False, stated: tuple[float, float] | None = None, frames: int = 1
+    array: PixelArray, *, is_color: bool = False, stated: tuple[float, float] | None = None, frames: int = 1
 ) -> DeepImage:
     """An image of an array (H, W) or (H, W, C) of any numbers.
 

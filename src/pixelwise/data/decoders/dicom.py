@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.data.decoders.deep import DeepImage, NotAnImage, Values, deep_image
+from pixelwise.data.decoders.deep import DeepImage, NotAnImage, PixelArray, deep_image
 from pixelwise.errors import MissingExtra
 
 
@@ -33,7 +33,7 @@ def read_dicom(content: bytes, *, max_pixels: int) -> DeepImage:
             raise NotAnImage(f"is DICOM of {frames} frames, expected one")
         if int(file.Rows) * int(file.Columns) > max_pixels:
             raise NotAnImage(f"is {file.Columns} x {file.Rows} px, expected at most {max_pixels} pixels")
-        stored: Values = file.pixel_array
+        stored: PixelArray = file.pixel_array
         if stored.ndim == 3:
             return deep_image(stored, is_color=True)
         rescaled = _narrowed(np.asarray(apply_rescale(stored, file)))
@@ -49,7 +49,7 @@ def _stored_range(file: Any) -> tuple[int, int]:
     return (-(1 << bits - 1), (1 << bits - 1) - 1) if int(file.get("PixelRepresentation", 0)) else (0, (1 << bits) - 1)
 
 
-def _narrowed(values: Values) -> Values:
+def _narrowed(values: PixelArray) -> PixelArray:
     """Rescaled values, which come as float64, as int16 where the slope is a whole number: Hounsfield units."""
     if values.dtype.kind != "f" or not np.array_equal(values, np.round(values)):
         return values

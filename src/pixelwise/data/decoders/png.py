@@ -5,7 +5,7 @@ import struct
 
 from PIL import Image
 
-from pixelwise.data.decoders.deep import DeepImage, Values, deep_image
+from pixelwise.data.decoders.deep import DeepImage, PixelArray, deep_image
 
 _TRUECOLOR = ("RGB", "RGBA")
 
@@ -20,7 +20,7 @@ def read_png(content: bytes, image: Image.Image) -> DeepImage:
     """The pixels of 16 bits, without transparency; an exception of many kinds where the file is damaged."""
     import imagecodecs
 
-    values: Values = imagecodecs.png_decode(content)
+    values: PixelArray = imagecodecs.png_decode(content)
     if values.ndim == 3 and values.shape[2] in (2, 4):
         values = values[:, :, :-1]
     return deep_image(values, is_color=image.mode in _TRUECOLOR, stated=_stated(content))

@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import Image
 
-from pixelwise.data.decoders.deep import DeepImage, NotAnImage, Values, deep_image, turned
+from pixelwise.data.decoders.deep import DeepImage, NotAnImage, PixelArray, deep_image, turned
 
 # TIFF 6.0, section 8 and "Extra samples": what the bands mean.
 _SUBFILE, _ORIENTATION, _SAMPLES, _EXTRA = 254, 274, 277, 338
@@ -45,7 +45,7 @@ def read_tiff(content: bytes, *, max_pixels: int) -> DeepImage:
         return turned(image, int(_tag(page, _ORIENTATION, 1)))
 
 
-def _bands_last(page: Any, values: Values) -> Values:
+def _bands_last(page: Any, values: PixelArray) -> PixelArray:
     """(H, W) or (H, W, C): planes lie in front, and a depth of one may stand between."""
     axes = page.axes
     for axis in [axis for axis in axes if axis not in "YXS"]:
@@ -60,7 +60,7 @@ def _bands_last(page: Any, values: Values) -> Values:
     return values
 
 
-def _opaque(page: Any, values: Values, *, is_color: bool) -> Values:
+def _opaque(page: Any, values: PixelArray, *, is_color: bool) -> PixelArray:
     """Without the band that says how opaque pixels are, as of photographs of 8 bits."""
     extra = [int(each) for each in page.extrasamples or ()]
     if not extra or extra[-1] not in _ALPHA or values.ndim != 3 or values.shape[2] != (4 if is_color else 2):
