@@ -13,6 +13,7 @@ from pixelwise.data.planes import Planes, read_picture, shown
 GRAY = Bands("uint16", 1, (1,), ((0.0, 4095.0),), False)
 COLORS = Bands("uint16", 3, (1, 2, 3), ((0.0, 1000.0),) * 3, True)
 INFRARED = Bands("uint8", 4, (4, 1), ((0.0, 255.0),) * 2, True)
+BANDS_LAST = {"planarconfig": "contig", "photometric": "minisblack"}
 HEIGHTS = Bands("float32", 1, (1,), ((-10.0, 90.0),), False)
 
 
@@ -70,7 +71,7 @@ def test_what_is_no_number_is_the_lowest_of_its_band():
         (numbers((4, 4), "uint8"), {}, GRAY, "has 3 bands of uint8", "image-depth"),
         (numbers((4, 4, 3), "uint16"), {}, GRAY, "has 3 bands of uint16", "image-bands"),
         (numbers((4, 4), "int16"), {}, PHOTOGRAPH, "has 1 band of int16", "image-depth"),
-        (numbers((4, 4, 5), "uint8"), {"planarconfig": "contig", "photometric": "minisblack"}, PHOTOGRAPH, "has 5 bands", "image-bands"),
+        (numbers((4, 4, 5), "uint8"), BANDS_LAST, PHOTOGRAPH, "has 5 bands of uint8", "image-bands"),
     ],
 )  # fmt: skip
 def test_an_image_of_another_kind_is_named_for_what_it_has(values, options, bands, found, code):

@@ -14,6 +14,13 @@ from pixelwise.errors import DataError
 from tests.conftest import TINY_FLAGS
 
 SIZE = (48, 64)
+LEARNING = {
+    "algorithm": "deeplabv3plus",
+    "backbone": "test_resnet",
+    "epochs": 15,
+    "crop_size": 48,
+    "mini_batch_size": 4,
+}
 
 
 def draw_deep(folder, split, name, seed):
@@ -42,9 +49,7 @@ def deep(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(deep):
-    flags = dict(zip(TINY_FLAGS[1::2], TINY_FLAGS[2::2], strict=True))
-    options = {name.lstrip("-").replace("-", "_"): value for name, value in flags.items()} | {"epochs": 12}
-    pixelwise.train(deep, output=deep.parent / "run", pretrained=False, quiet=True, device="cpu", **options)
+    pixelwise.train(deep, output=deep.parent / "run", pretrained=False, quiet=True, device="cpu", **LEARNING)
     return deep.parent / "run"
 
 
