@@ -9,6 +9,7 @@ from pixelwise.labels import IGNORE, Color, LabelTable, SourceValue
 from pixelwise.phrases import listed
 
 BACKGROUND = "background"
+_MAX_VALUE = 65535  # of a source in a label table
 
 
 class Named(NamedTuple):
@@ -41,6 +42,22 @@ def with_background(named: Sequence[Named]) -> list[Named]:
     if any(is_background(entry.name) for entry in named):
         return list(named)
     return [Named(BACKGROUND, (0, 0, 0)), *named]
+
+
+def by_number(names: Mapping[int, str], colors: Mapping[str, Color | None], what: str) -> tuple[list[Named], list[str]]:
+    """The classes in the order of their numbers, and notes: numbers of one name became one class."""
+    numbers: dict[str, list[int]] = {}
+    for number in sorted(names):
+        numbers.setdefault(names[number], []).append(number)
+    notes = [
+        f"The {what} {', '.join(map(str, same))} are all called {name} and became one class."
+        for name, same in numbers.items()
+        if len(same) > 1
+    ]
+    named = [
+        Named(name, colors.get(name), tuple(i for i in same if 0 <= i <= _MAX_VALUE)) for name, same in numbers.items()
+    ]
+    return named, notes
 
 
 def class_table(

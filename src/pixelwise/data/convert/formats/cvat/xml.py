@@ -12,7 +12,7 @@ import numpy as np
 from pixelwise.data.convert.classes.names import Classes, Named, class_table, with_background
 from pixelwise.data.convert.conversion import Conversion, Drawn, Item, Options
 from pixelwise.data.convert.formats.outlines import count_object
-from pixelwise.data.convert.formats.polygons import NoRegion, Region, polygons, runs
+from pixelwise.data.convert.formats.polygons import NoRegion, Region, ellipse, polygons, runs, turned
 from pixelwise.data.convert.matching.references import Lookup, images_of, short_names, split_of
 from pixelwise.data.convert.objects import PASSED_OVER, Objects
 from pixelwise.data.convert.source import Source
@@ -22,7 +22,6 @@ from pixelwise.labels import IGNORE, Color
 
 _AREAS = ("polygon", "box", "ellipse", "mask")
 _WITHOUT_AREA = ("polyline", "points", "cuboid", "skeleton")
-_ELLIPSE_POINTS = 720
 
 
 class _File(NamedTuple):
@@ -159,21 +158,10 @@ def _corners(kind: str, entry: Mapping[str, str]) -> list[float]:
         center = (left + right) / 2, (top + bottom) / 2
     else:
         x, y, horizontal, vertical = (float(entry[name]) for name in ("cx", "cy", "rx", "ry"))
-        angles = (2 * math.pi * i / _ELLIPSE_POINTS for i in range(_ELLIPSE_POINTS))
-        corners = [(x + horizontal * math.cos(a), y + vertical * math.sin(a)) for a in angles]
         center = x, y
-    turned = _turned(corners, center, float(entry.get("rotation", "0")))
-    return [value for point in turned for value in point]
-
-
-def _turned(
-    points: Iterable[tuple[float, float]], center: tuple[float, float], degrees: float
-) -> Iterable[tuple[float, float]]:
-    """`points` turned clockwise about `center`, as CVAT shows them."""
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    for x, y in points:
-        dx, dy = x - center[0], y - center[1]
-        yield center[0] + dx * cosine - dy * sine, center[1] + dx * sine + dy * cosine
+        corners = ellipse(center, (horizontal, vertical))
+    angle = math.radians(float(entry.get("rotation", "0")))
+    return [value for point in turned(corners, center, angle) for value in point]
 
 
 def _mask(entry: Mapping[str, str], shape: tuple[int, int]) -> Region:
