@@ -119,7 +119,7 @@ def convert(  # noqa: PLR0913  # the door lists what one may ask for
         num_classes: which of several numbers of classes is meant (CamVid: 11 or 32).
         images: where the images are, such as "images/{name}.jpg", for layouts without a fixed one.
         masks: where the masks are, such as "masks/{name}_mask.gif" or "{class}/{name}.png".
-        attribute: which of several labels of a Ground Truth manifest is meant.
+        attribute: which of several labels of a Ground Truth manifest, or attributes of VIA's regions, is meant.
         validation_share: of a source without validation images, the share that becomes validation, by class.
         seed: of that division.
         progress: called with (images done, images in all).

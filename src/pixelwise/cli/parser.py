@@ -92,7 +92,9 @@ def _add_convert(commands: Any) -> None:
     parser.add_argument("--images", metavar="PATTERN", help=f"where the images are, {pattern}")
     parser.add_argument("--masks", metavar="PATTERN", help="where the masks are, such as 'masks/{class}/{name}.png'")
     parser.add_argument(
-        "--attribute", metavar="NAME", help="which label of a Ground Truth manifest, or which variable of a .mat file"
+        "--attribute",
+        metavar="NAME",
+        help="which label of a Ground Truth manifest, variable of a .mat file or attribute of VIA's regions",
     )
     share = "share of the images for validation where the source has none, by class (default: 0.2)"
     parser.add_argument("--validation-share", type=float, default=0.2, metavar="SHARE", help=share)

@@ -39,6 +39,9 @@ FORMATS: dict[str, Format] = {
     "cvat": Format(_late("cvat.reader"), "CVAT: an archive of segmentation masks with labelmap.txt, or XML for images"),
     "labelme": Format(_late("labelme.reader"), "LabelMe: a JSON file of polygons for each image"),
     "yolo": Format(_late("yolo.reader"), "YOLO segmentation: images, labels of outlines as .txt, data.yaml"),
+    "via": Format(
+        _late("via.reader"), "VGG Image Annotator: a project or annotations as JSON, with images", ("attribute",)
+    ),
     "color-masks": Format(_late("color_masks"), "images and RGB masks; --classes gives the colours", _PATTERNS),
     "binary-masks": Format(_late("binary_masks"), "one black and white mask for each class or each object", _PATTERNS),
     "mat": Format(_late("mat"), "MATLAB .mat label maps", (*_PATTERNS, "attribute")),

@@ -4,7 +4,6 @@ The layout: https://docs.ultralytics.com/datasets/segment/; Roboflow has train/i
 """
 
 import posixpath
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +20,7 @@ from pixelwise.data.convert.conversion import Conversion, Drawn, Item, Options
 from pixelwise.data.convert.formats.yolo.data_yaml import NAME_LISTS, DataYaml, described
 from pixelwise.data.convert.formats.yolo.images import LabelFiles, chosen_images
 from pixelwise.data.convert.formats.yolo.lines import drawn, label_lines, line_fault
-from pixelwise.data.convert.matching.references import images_of, short_names
+from pixelwise.data.convert.matching.references import images_of, names_by_split
 from pixelwise.data.convert.objects import NO_IMAGE, Objects
 from pixelwise.data.convert.source import Source
 from pixelwise.data.findings import FileFault
@@ -78,13 +77,10 @@ def read(source: Source, options: Options) -> Conversion:
 
 
 def _items(reader: _Reader, labelled: Mapping[str, str | None], labels: LabelFiles) -> list[Item]:
-    by_split: dict[str | None, list[str]] = defaultdict(list)
-    for image, split in labelled.items():
-        by_split[split].append(image)
+    names = names_by_split(labelled)
     return [
-        Item(name, image, split, partial(reader.class_ids, image, labels.of[image]))
-        for split, images in by_split.items()
-        for name, image in zip(short_names(images), images, strict=True)
+        Item(names[image], image, split, partial(reader.class_ids, image, labels.of[image]))
+        for image, split in labelled.items()
     ]
 
 
