@@ -42,6 +42,7 @@ FORMATS: dict[str, Format] = {
     "via": Format(
         _late("via.reader"), "VGG Image Annotator: a project or annotations as JSON, with images", ("attribute",)
     ),
+    "supervisely": Format(_late("supervisely.reader"), "Supervisely: meta.json and datasets of img and ann"),
     "color-masks": Format(_late("color_masks"), "images and RGB masks; --classes gives the colours", _PATTERNS),
     "binary-masks": Format(_late("binary_masks"), "one black and white mask for each class or each object", _PATTERNS),
     "mat": Format(_late("mat"), "MATLAB .mat label maps", (*_PATTERNS, "attribute")),

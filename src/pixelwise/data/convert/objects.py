@@ -21,7 +21,7 @@ IN_PIXELS = "in-pixels"
 MEANING: dict[str, str] = {
     NO_IMAGE: "belong to no image of their list and were passed over",
     NO_CATEGORY: "have no category of the list; their pixels are ignored",
-    NO_CLASS: "have no class, or several; their pixels are ignored",
+    NO_CLASS: "have no class, several or one that is not listed; their pixels are ignored",
     OUTSIDE: "lie outside of their images",
     EMPTY: "have no area of a pixel (fewer than three points, a line, or empty run lengths)",
     PASSED_OVER: "are of a kind that has no area and were passed over",

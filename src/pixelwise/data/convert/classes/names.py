@@ -1,7 +1,7 @@
 """From the classes that a source names to a label table, in the source's order or in the one the user gave."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError
@@ -42,6 +42,15 @@ def with_background(named: Sequence[Named]) -> list[Named]:
     if any(is_background(entry.name) for entry in named):
         return list(named)
     return [Named(BACKGROUND, (0, 0, 0)), *named]
+
+
+def shown_color(text: Any) -> Color | None:
+    """The colour of a text "#rrggbb"; colours are for show, so that all else is passed over."""
+    try:
+        red, green, blue = bytes.fromhex(text.strip().removeprefix("#"))
+    except (AttributeError, ValueError):
+        return None
+    return red, green, blue
 
 
 def by_number(names: Mapping[int, str], colors: Mapping[str, Color | None], what: str) -> tuple[list[Named], list[str]]:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from pixelwise.data.convert.classes.names import Classes, Named, class_table, with_background
+from pixelwise.data.convert.classes.names import Classes, Named, class_table, shown_color, with_background
 from pixelwise.data.convert.conversion import Conversion, Drawn, Item, Options
 from pixelwise.data.convert.formats.outlines import count_object
 from pixelwise.data.convert.formats.polygons import NoRegion, Region, ellipse, polygons, runs, turned
@@ -88,18 +88,10 @@ def _labels(files: Iterable[_File], source: Source) -> list[Named]:
         for label in file.root.iterfind("meta//labels/label"):
             name = (label.findtext("name") or "").strip()
             if name and label.find("parent") is None:  # points of a skeleton have a parent
-                colors.setdefault(name, _color(label.findtext("color")))
+                colors.setdefault(name, shown_color(label.findtext("color")))
     if not colors:
         raise DataError(f"{source.path}: the XML lists no labels in its <meta>. Export it again.")
     return [Named(name, color) for name, color in colors.items()]
-
-
-def _color(text: str | None) -> Color | None:
-    try:
-        red, green, blue = bytes.fromhex((text or "").strip().removeprefix("#"))
-    except ValueError:  # colours are for show; ours take their place
-        return None
-    return red, green, blue
 
 
 def _items(file: _File, source: Source, classes: Classes, lookup: Lookup) -> list[Item]:
