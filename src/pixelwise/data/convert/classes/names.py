@@ -78,9 +78,10 @@ def class_table(
     it; None: all but the background.
 
     Raises:
-        DataError: two classes have one name, or `given` has no place for a class.
+        DataError: a name is no text, or `given` has no place for a class.
     """
     names = [entry.name for entry in named]
+    _require_texts(names, source)
     if given is None:
         black = {i: (0, 0, 0) for i, name in enumerate(names) if is_background(name)}
         colors = black | {i: entry.color for i, entry in enumerate(named) if entry.color is not None}
@@ -102,6 +103,16 @@ def class_table(
             '{"id": 255, "name": "ignored", "source": [...]} ignores values of the masks.'
         )
     return Classes(_with_sources(given, named, ids), {name: i for name, i in ids.items() if i is not None})
+
+
+def _require_texts(names: Sequence[str], source: Source) -> None:
+    """Refuse a half of a character, as JSON and YAML can escape it: no file could hold the name."""
+    broken = next((name for name in names if any("\ud800" <= character <= "\udfff" for character in name)), None)
+    if broken is not None:
+        raise DataError(
+            f"{source.path}: has a class called {broken!r}, which is no text. Rename it where it was annotated, or "
+            "correct the file that names it."
+        )
 
 
 def _given_id(entry: Named, given: LabelTable) -> int | None:

@@ -227,7 +227,8 @@ def _finished(report: ConversionReport) -> ConversionReport:
     classes = ",\n".join(f"  {json.dumps(entry, ensure_ascii=False)}" for entry in report.labels.to_json())
     account = json.dumps(report.to_json(), indent=2, ensure_ascii=False)
     for name, text in (("classes.json", f"[\n{classes}\n]\n"), ("conversion.json", f"{account}\n")):
-        _write(dataset / FOLDER / name, text.encode())
+        # A name of a file may hold half a character; escaped, it is JSON as it was in its source.
+        _write(dataset / FOLDER / name, text.encode(errors="backslashreplace"))
         (dataset / FOLDER / name).replace(dataset / name)
     # The journal goes last: without it, what is left could not be told from a stranger's folder.
     for folder in ("images", "masks"):

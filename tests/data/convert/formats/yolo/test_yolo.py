@@ -200,6 +200,11 @@ def test_where_nothing_names_the_classes_they_are_numbered(converted, yolo):
     assert any("name them with --classes" in note for note in report.notes)
 
 
+def test_the_number_of_classes_may_be_more_than_the_labels_use(converted, yolo):
+    report, _ = converted("yolo", yolo({"train/a": LEFT, "val/b": TOP}), num_classes=4)
+    assert report.labels.names == ("background", "class 0", "class 1", "class 2")
+
+
 @pytest.mark.parametrize(
     ("names", "expected"),
     [(["dent", "scratch"], 1), (["background", "dent", "scratch"], 1), (["dent", "scratch", "background"], 0)],

@@ -92,7 +92,7 @@ def _classes(
     if description is not None and description.names is not None:
         named, notes = by_number(description.names, {}, "classes")
         return class_table(with_background(named), given, source), description.names, notes
-    numbers = range(_highest(source, labels) + 1)
+    numbers = range(max(_highest(source, labels) + 1, (options.num_classes or 0) - 1))
     if given is not None and not given.sources:
         names = _given_names(given, len(numbers))
         named = [Named(name, color, (i,)) for i, (name, color) in names.items()]
