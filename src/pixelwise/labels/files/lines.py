@@ -11,8 +11,7 @@ from pixelwise.labels.ids import IGNORE, MAX_CLASSES, Color
 _COLORED = re.compile(r"(?P<name>.+):\s*(?P<rgb>\d+\s*,\s*\d+\s*,\s*\d+)\s*(?::[^:]*:[^:]*|:)?")
 _AFTER_COLOR = re.compile(r"(?P<rgb>\d+\s+\d+\s+\d+)\s+(?P<name>\S.*)")  # CamVid's
 _NUMBERED = re.compile(r"(?P<id>[+-]?\d{1,9})(?:\s*[:;,=.)]\s*|\s+)(?P<name>\S.*)")
-_NUMBER_LAST = re.compile(r"(?P<name>.*\S)\s*[:;,=\t]\s*(?P<id>\d{1,9})")
-_BLANK_LAST = re.compile(r"(?P<name>.*\S)\s+(?P<id>\d{1,9})")
+_NUMBER_LAST = re.compile(r"(?P<name>.*[^\s:;,=])(?:\s*[:;,=]\s*|\s+)(?P<id>\d{1,9})")
 _PATH = re.compile(r".*\.(png|jpe?g|tiff?|bmp|gif|webp|npy|txt|json|xml)(\s.*)?", re.IGNORECASE)
 _BORDER = "ignored"
 """What datumaro calls VOC's border, which has a colour and is no class."""
@@ -106,13 +105,13 @@ def _colors_first(lines: Sequence[_Line], where: str) -> dict[str, Color]:
 
 def _numbered(lines: Sequence[_Line], where: str) -> list[Listed | None]:
     """The classes of lines that have an id; NoClassNames where numbers behind names are none."""
-    last = [_BLANK_LAST.fullmatch(line) for _, line in lines]
+    last = [_NUMBER_LAST.fullmatch(line) for _, line in lines]
     if all(last) and len({fit["name"] for fit in last if fit}) == len(lines):  # "class 0" and "class 1" are names
         if sorted(int(fit["id"]) for fit in last if fit) != list(range(len(lines))):
             raise NoClassNames(f"{where}: has numbers behind names that are no ids 0, 1, 2, ...: {told(lines[0][1])}.")
         fits = last
     else:
-        fits = [_NUMBERED.fullmatch(line) or _NUMBER_LAST.fullmatch(line) for _, line in lines]
+        fits = [_NUMBERED.fullmatch(line) for _, line in lines]
     return [
         Listed(place, int(fit["id"]), fit["name"]) if fit else None for (place, _), fit in zip(lines, fits, strict=True)
     ]

@@ -72,7 +72,7 @@ def entries_of_json(content: Any, where: str) -> Any:
     home = next((key for key in _HOMES if key in content), None)
     if home is not None:
         return _inside(content[home], where, home)
-    if content and all(_is_id(value) or isinstance(value, list) for value in content.values()):
+    if any(map(_is_id, content.values())) and all(map(_is_id_or_region, content.values())):
         return _by_name(content, where)
     keys = listed((told(key) for key in content), 6) or "nothing"
     raise NoClassNames(f"{where}: has no class names; its keys are {keys}. Expected {_FORMS}. Give the right file.")
@@ -83,11 +83,11 @@ def entries_of_yaml(content: Any, where: str) -> Any:
     entries = entries_of_json(content, where)
     names = len(entries) if isinstance(entries, list | dict) else 0
     count = content.get("nc") if isinstance(content, dict) else None
-    if _is_id(count) and names and int(str(count)[:9]) != names:
-        raise DataError(f"{where}: nc is {told(count)}, but names lists {names}. Correct one of them.")
-    only = list(entries.values()) if isinstance(entries, dict) else [entry.get("name") for entry in entries or []]
+    if _is_id(count) and names and int(str(count)) != names:
+        raise DataError(f"{where}: nc is {count}, but names lists {names}. Correct one of them.")
+    only = list(entries.values()) if isinstance(entries, dict) else list(entries or [])
     if len(only) == 1 and isinstance(only[0], str) and isinstance(content, dict) and "names" in content:
-        return in_order([("the background", "background"), ("names", only[0])], where)  # YOLO leaves it out
+        return in_order([("the background", "background"), ("names", only[0].strip())], where)  # YOLO leaves it out
     return entries
 
 
@@ -143,6 +143,10 @@ def _is_id(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return False
     return abs(value) < 10**9 if isinstance(value, int) else len(value) < 10 and _ID.fullmatch(value) is not None
+
+
+def _is_id_or_region(value: Any) -> bool:
+    return _is_id(value) or (isinstance(value, list) and bool(value) and all(map(_is_id, value)))
 
 
 def _without_repeats(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
