@@ -16,7 +16,7 @@ _MOST_LETTERS = 300
 def other_names(files: Sequence[Path], labels: LabelTable) -> list[Finding]:
     """A finding for each of `files` that contradicts the first, from which `labels` come.
 
-    Beside a classes.json, which somebody wrote for Pixelwise, it is a warning; else nothing tells which of two is right.
+    Beside a classes.json, which was written for Pixelwise, it is a warning; else nothing tells which is right.
     """
     return [finding for other in files[1:] for finding in _contradiction(files[0], labels, other)]
 

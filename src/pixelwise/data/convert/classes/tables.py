@@ -66,7 +66,8 @@ def value_meaning(seen: Survey, labels: LabelTable | None, num_classes: int | No
     """What the numbers in masks mean: class ids, or the `source` values of `labels`; 255 is ignored unless listed.
 
     Without labels, `num_classes` says that the values are class ids, or, when there are just as many others, that
-    each is a class; without either the ids 0, 1, 2, ... without gaps are classes. Masks of 0 and 255 alone are the two classes of a table of two, also where nothing is given.
+    each is a class; without either the ids 0, 1, 2, ... without gaps are classes. Masks of 0 and 255 alone are the two
+    classes of a table of two, also where nothing is given.
 
     Raises:
         DataError: neither `labels` nor `num_classes` nor the values settle it, or a value has no class.
