@@ -3,13 +3,14 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pixelwise.api.arguments import PathLike, path_of, paths_of
 from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.batches import EvaluationBatches
-from pixelwise.data.check.dataset import CheckReport, check_dataset
+from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.channels import SPLITS
-from pixelwise.data.dataset.pairs import Dataset, Pair, open_dataset
+from pixelwise.data.dataset.pairs import Dataset, Pair, Pairs, open_dataset
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import LabelTable
@@ -40,13 +41,15 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
 
     Args:
         model: a run folder, a bundle folder or a model.tar.gz.
-        dataset, channels: as in `check`; only `split` is looked at.
+        dataset: as in `check`; only `split` is looked at.
         split: "train", "validation" or "test".
         output: a folder for scores.json, images.json (for `compare`) and report/index.html. Without it, the report
             of a run folder is written anew, and of other models nothing.
         classes: as in `check`; the names must be the model's, or name the classes of a model that has no names.
+        channels: as in `check`.
         tile: images longer than this many pixels go through overlapping tiles.
-        device, precision: as in `train`; by default the precision of the training.
+        device: as in `train`.
+        precision: "bfloat16" or "float32"; by default that of the training.
         progress: called with (images done, images in all).
 
     Raises:
@@ -55,8 +58,7 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     """
     bundle = load_bundle(Path(model))
     folder = None if output is None else made_folder(Path(output))
-    checked, bundle = _checked(bundle, dataset, split, path_of(classes), channels)
-    pairs = checked.pairs[split]
+    pairs, facts, bundle = _checked(bundle, dataset, split, path_of(classes), channels)
     with started(device, precision or bundle.settings.precision) as runtime:
         predictor = Predictor(bundle, runtime, tile=tile)
         evaluation = _evaluated(predictor, pairs, _counting(progress, len(pairs)))
@@ -64,7 +66,6 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
             write_evaluation(evaluation, folder)
         run = Path(model) if (Path(model) / "metrics.jsonl").is_file() else None
         if folder or run:
-            facts = {name: each.to_json() for name, each in checked.facts.items()}
             about = Report(f"{Path(model).resolve().name} on {split}", evaluation, pairs, facts, read_history(run))
             write_report_of(about, bundle, predictor, (folder or Path(model)) / "report")
     return evaluation
@@ -113,8 +114,8 @@ def _checked(
     split: str,
     classes_file: Path | None,
     channels: Mapping[str, PathLike | None] | None,
-) -> tuple[CheckReport, Bundle]:
-    """The split, looked at and found sound, with the classes of the model; and the model, which a table may name."""
+) -> tuple[Pairs, dict[str, dict[str, Any]], Bundle]:
+    """The split, looked at and found sound, with its facts, and the model, whose classes a table may name."""
     if split not in SPLITS:
         raise SettingsError(f"split is {split!r}, expected one of {', '.join(SPLITS)}.")
     opened = open_dataset(
@@ -129,7 +130,7 @@ def _checked(
     only = Dataset({split: opened.splits[split]}, None)
     checked = check_dataset(only, num_classes=bundle.labels.num_classes)
     checked.require_sound()
-    return checked, bundle
+    return checked.pairs[split], {name: each.to_json() for name, each in checked.facts.items()}, bundle
 
 
 def _require_same_classes(classes_file: Path | None, labels: LabelTable) -> None:

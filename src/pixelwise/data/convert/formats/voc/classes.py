@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixelwise.data.convert.classes.color_tables import label_map_in
+from pixelwise.data.convert.classes.color_tables import found_table, label_map_in
 from pixelwise.data.convert.classes.mapping import colors_of, values_of
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.source import Source
@@ -60,6 +60,9 @@ def classes(source: Source, options: Options, masks: Masks) -> VocClasses:
         return _by_index(LabelTable.numbered(options.num_classes).names, masks, source, "")
     if _is_voc(source, masks):
         return _by_index(VOC_NAMES, masks, source, "The files are named as PASCAL VOC's, so its 21 classes are taken.")
+    found = found_table(source)
+    if found is not None:
+        return _by_index(found.labels.names, masks, source, " ".join(found.notes))
     raise DataError(
         f"{source.path}: does not say what its classes are{_values_found(source, masks)}. The files are not named as "
         "PASCAL VOC's. Name the classes with --classes FILE, with class_names.txt in the source (one name a line, "
