@@ -29,7 +29,7 @@ def read(folder: Path, name: str, content: str | bytes) -> LabelTable:
         ("id2label.json", '{"0": "sky", "1": "road"}'),
         ("config.json", '{"model_type": "segformer", "id2label": {"0": "sky", "1": "road"}, "label2id": {}}'),
         ("ids.json", '{"sky": 0, "road": 1}'),
-        ("names.json", '["sky", "road"]'),
+        ("names.json", '{"names": ["sky", "road"]}'),
         ("a.txt", "sky\r\nroad\r\n\r\n"),
         ("a.txt", "0 sky\n1 road\n"),
         ("a.txt", "1: road\n0: sky\n"),

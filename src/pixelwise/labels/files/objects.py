@@ -65,8 +65,8 @@ def entries_of_json(content: Any, where: str) -> Any:
         NoClassNames: an object has no class names.
         DataError: classes of nnU-Net are regions, or an id has no number.
     """
-    if isinstance(content, list):
-        return _of_list(content, where)
+    if isinstance(content, list) and not any(isinstance(entry, str) for entry in content):
+        return _of_list(content, where)  # a list of names alone has no ids that one could see
     if not isinstance(content, dict) or any(_is_id(key) for key in content):
         return content
     home = next((key for key in _HOMES if key in content), None)
