@@ -37,8 +37,8 @@ def check(  # the door lists what one may ask for
 
     Args:
         dataset: a folder with train/, train_annotation/, validation/, validation_annotation/.
-        num_classes: how many classes there must be; else classes.json or the masks say.
-        classes: a file like classes.json that lies elsewhere.
+        num_classes: how many classes there must be; else a file of class names or the masks say.
+        classes: a file of class names such as classes.json, where none lies beside the data or another counts.
         channels: folders that lie elsewhere, such as {"train": ..., "train_annotation": ...}, or manifests.
         output: a folder for index.html, which shows the faulty places, and check.json, the report with the
             `fact_sheet` of the training images.
