@@ -33,7 +33,7 @@ FLAGS = {
         "--json",
     },
     "describe": NETWORK_FLAGS | {"--num-classes", "--aux-loss-weight", "--json"},
-    "evaluate": CHANNEL_FLAGS | MACHINE_FLAGS | {"--split", "--output", "--tile", "--json"},
+    "evaluate": CHANNEL_FLAGS | MACHINE_FLAGS | {"--split", "--output", "--classes", "--tile", "--json"},
     "compare": {"--json"},
     "serve": MACHINE_FLAGS
     | {"--host", "--port", "--max-bytes", "--max-pixels", "--max-requests", "--max-batch", "--timeout", "--tile"},

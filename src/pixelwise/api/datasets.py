@@ -37,8 +37,8 @@ def check(  # the door lists what one may ask for
 
     Args:
         dataset: a folder with train/, train_annotation/, validation/, validation_annotation/.
-        num_classes: how many classes there must be; else classes.json or the masks say.
-        classes: a file like classes.json that lies elsewhere.
+        num_classes: how many classes there must be; else a file of class names or the masks say.
+        classes: a file of class names such as classes.json, where none lies beside the data or another counts.
         channels: folders that lie elsewhere, such as {"train": ..., "train_annotation": ...}, or manifests.
         output: a folder for index.html, which shows the faulty places, and check.json, the report with the
             `fact_sheet` of the training images.
@@ -119,7 +119,7 @@ def convert(  # noqa: PLR0913  # the door lists what one may ask for
         num_classes: which of several numbers of classes is meant (CamVid: 11 or 32).
         images: where the images are, such as "images/{name}.jpg", for layouts without a fixed one.
         masks: where the masks are, such as "masks/{name}_mask.gif" or "{class}/{name}.png".
-        attribute: which of several labels of a Ground Truth manifest is meant.
+        attribute: which of several labels of a Ground Truth manifest, or attributes of VIA's regions, is meant.
         validation_share: of a source without validation images, the share that becomes validation, by class.
         seed: of that division.
         progress: called with (images done, images in all).

@@ -3,16 +3,18 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pixelwise.api.arguments import PathLike, path_of, paths_of
 from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.batches import EvaluationBatches
-from pixelwise.data.check.dataset import CheckReport, check_dataset
+from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.channels import SPLITS
-from pixelwise.data.dataset.pairs import Dataset, Pair, open_dataset
+from pixelwise.data.dataset.pairs import Dataset, Pair, Pairs, open_dataset
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import LabelTable
+from pixelwise.labels.files.beside import same_classes
 from pixelwise.outputs import made_folder
 from pixelwise.report.run.content import ReportContent
 from pixelwise.report.run.gather import Report, read_history, write_report_of
@@ -28,6 +30,7 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     *,
     split: str = "validation",
     output: PathLike | None = None,
+    classes: PathLike | None = None,
     channels: Mapping[str, PathLike | None] | None = None,
     tile: int | None = None,
     device: str | None = None,
@@ -42,6 +45,7 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
         split: "train", "validation" or "test".
         output: a folder for scores.json, images.json (for `compare`) and report/index.html. Without it, the report
             of a run folder is written anew, and of other models nothing.
+        classes: as in `check`; the names must be the model's, or name the classes of a model that has no names.
         channels: as in `check`.
         tile: images longer than this many pixels go through overlapping tiles.
         device: as in `train`.
@@ -54,8 +58,7 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     """
     bundle = load_bundle(Path(model))
     folder = None if output is None else made_folder(Path(output))
-    checked = _checked(bundle, dataset, split, channels)
-    pairs = checked.pairs[split]
+    pairs, facts, bundle = _checked(bundle, dataset, split, path_of(classes), channels)
     with started(device, precision or bundle.settings.precision) as runtime:
         predictor = Predictor(bundle, runtime, tile=tile)
         evaluation = _evaluated(predictor, pairs, _counting(progress, len(pairs)))
@@ -63,7 +66,6 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
             write_evaluation(evaluation, folder)
         run = Path(model) if (Path(model) / "metrics.jsonl").is_file() else None
         if folder or run:
-            facts = {name: each.to_json() for name, each in checked.facts.items()}
             about = Report(f"{Path(model).resolve().name} on {split}", evaluation, pairs, facts, read_history(run))
             write_report_of(about, bundle, predictor, (folder or Path(model)) / "report")
     return evaluation
@@ -108,17 +110,28 @@ def _evaluated(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[
 
 
 def _checked(
-    bundle: Bundle, dataset: PathLike | None, split: str, channels: Mapping[str, PathLike | None] | None
-) -> CheckReport:
-    """The split, looked at and found sound, with the classes of the model."""
+    bundle: Bundle,
+    dataset: PathLike | None,
+    split: str,
+    classes_file: Path | None,
+    channels: Mapping[str, PathLike | None] | None,
+) -> tuple[Pairs, dict[str, dict[str, Any]], Bundle]:
+    """The split, looked at and found sound, with its facts, and the model, whose classes a table may name."""
     if split not in SPLITS:
         raise SettingsError(f"split is {split!r}, expected one of {', '.join(SPLITS)}.")
-    opened = open_dataset(path_of(dataset), required=(split, f"{split}_annotation"), channels=paths_of(channels))
+    opened = open_dataset(
+        path_of(dataset),
+        classes_file=classes_file,
+        required=(split, f"{split}_annotation"),
+        channels=paths_of(channels),
+    )
     _require_same_classes(opened.classes_file, bundle.labels)
+    if classes_file is not None:
+        bundle = _named(bundle, classes_file)
     only = Dataset({split: opened.splits[split]}, None)
     checked = check_dataset(only, num_classes=bundle.labels.num_classes, meant=bundle.bands)
     checked.require_sound()
-    return checked
+    return checked.pairs[split], {name: each.to_json() for name, each in checked.facts.items()}, bundle
 
 
 def _require_same_classes(classes_file: Path | None, labels: LabelTable) -> None:
@@ -126,12 +139,29 @@ def _require_same_classes(classes_file: Path | None, labels: LabelTable) -> None
     if classes_file is None:
         return
     names = LabelTable.read(classes_file).names
-    if names != labels.names and labels.names != LabelTable.numbered(labels.num_classes).names:
+    if not _is_numbered(labels) and not same_classes(names, classes_file.name, labels.names, "the model"):
         raise DataError(
             f"{classes_file}: the classes are {', '.join(names)}, but the model was trained for "
             f"{', '.join(labels.names)}. Scores would compare different things; take the dataset or the model "
             "that fits, or correct the names."
         )
+
+
+def _named(bundle: Bundle, classes_file: Path) -> Bundle:
+    """A model whose classes have no names, with those of a table of as many classes."""
+    labels = LabelTable.read(classes_file)
+    if not _is_numbered(bundle.labels):
+        return bundle
+    if labels.num_classes != bundle.labels.num_classes:
+        raise DataError(
+            f"{classes_file}: names {labels.num_classes} classes, but the model has {bundle.labels.num_classes}. Give "
+            "the table of its classes."
+        )
+    return dataclasses.replace(bundle, labels=labels)
+
+
+def _is_numbered(labels: LabelTable) -> bool:
+    return labels.names == LabelTable.numbered(labels.num_classes).names
 
 
 def _counting(progress: Progress | None, total: int) -> Callable[[int], None] | None:

@@ -25,6 +25,8 @@ from pixelwise.data.dataset.channels import CHANNELS
 from pixelwise.errors import SettingsError
 from pixelwise.menus import PRECISIONS
 
+_CLASSES = "class names: classes.json, .csv, .txt, data.yaml, ... (default: such a file beside the data)"
+
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The verb and its options; SettingsError with the nearest name for what is not understood."""
@@ -92,7 +94,9 @@ def _add_convert(commands: Any) -> None:
     parser.add_argument("--images", metavar="PATTERN", help=f"where the images are, {pattern}")
     parser.add_argument("--masks", metavar="PATTERN", help="where the masks are, such as 'masks/{class}/{name}.png'")
     parser.add_argument(
-        "--attribute", metavar="NAME", help="which label of a Ground Truth manifest, or which variable of a .mat file"
+        "--attribute",
+        metavar="NAME",
+        help="which label of a Ground Truth manifest, variable of a .mat file or attribute of VIA's regions",
     )
     share = "share of the images for validation where the source has none, by class (default: 0.2)"
     parser.add_argument("--validation-share", type=float, default=0.2, metavar="SHARE", help=share)
@@ -116,7 +120,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--config", metavar="FILE", help="settings in a JSON, TOML or YAML file; flags win over it")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, exactly")
     parser.add_argument("--start-from", metavar="MODEL", help="start from a trained model; its classes may be others")
-    parser.add_argument("--classes", metavar="FILE", help="class names and colours, if not DATASET/classes.json")
+    parser.add_argument("--classes", metavar="FILE", help=_CLASSES)
     parser.add_argument("--device", help="cpu, cuda or cuda:1 (default: the first GPU, else the CPU)")
     parser.add_argument("--quiet", action="store_true", help="show no progress; RUN/log.txt has it")
     _add_json(parser)
@@ -129,6 +133,7 @@ def _add_evaluate(commands: Any) -> None:
     _add_dataset(parser)
     parser.add_argument("--split", default="validation", help="train, validation or test (default: validation)")
     parser.add_argument("--output", metavar="DIR", help="write scores.json, images.json and report/index.html there")
+    parser.add_argument("--classes", metavar="FILE", help=_CLASSES)
     _add_tile(parser)
     _add_machine(parser)
     _add_json(parser)
@@ -209,7 +214,7 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
 
 def _add_classes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-classes", type=int, metavar="K", help="number of classes")
-    parser.add_argument("--classes", metavar="FILE", help="class names and colours, like classes.json")
+    parser.add_argument("--classes", metavar="FILE", help=_CLASSES)
 
 
 def _add_network(parser: argparse.ArgumentParser, title: str, more: Sequence[str]) -> None:

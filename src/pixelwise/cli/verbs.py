@@ -98,6 +98,7 @@ def evaluate(options: argparse.Namespace) -> int:
             options.dataset,
             split=options.split,
             output=options.output,
+            classes=options.classes,
             channels=_channels(options),
             tile=options.tile,
             device=options.device,

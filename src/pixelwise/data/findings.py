@@ -29,7 +29,8 @@ CODES = {
     "stray-file": Code("warning", "a file of a type that is not read lies among the images"),
     "link-outside": Code("warning", "a symbolic link leads out of the dataset"),
     "link-broken": Code("fault", "a symbolic link leads nowhere"),
-    "classes-file": Code("fault", "the file of class names cannot be used"),
+    "classes-file": Code("fault", "the file of class names cannot be used, or two contradict each other"),
+    "classes-differ": Code("warning", "a second file of class names contradicts classes.json, which counts"),
     "manifest": Code("fault", "a line of a manifest cannot be used"),
     # any file
     "empty-file": Code("fault", "a file has no bytes"),

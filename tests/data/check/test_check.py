@@ -281,3 +281,27 @@ def test_a_validation_split_without_the_object_is_no_object_drawn_as_255(tmp_pat
     add(tmp_path, "a", mask=np.array([[0, 1, 0], [0, 255, 1]], dtype=np.uint8))
     add(tmp_path, "b", split="validation", mask=np.array([[0, 0, 0], [0, 255, 255]], dtype=np.uint8))
     assert check(tmp_path).sound
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("data.yaml", "names: [sky, road]"), ("train/_classes.csv", "Pixel Value, Class\n0, sky\n1, road")],
+)
+def test_files_of_other_tools_beside_the_data_name_the_classes(root, name, content):
+    (root / name).write_text(content)
+    report = check(root)
+    assert report.labels.names == ("sky", "road")
+    assert report.basis[0] == f"2 classes, from {root / name}."
+    assert "stray-file" not in {finding.code for finding in report.findings}
+
+
+def test_two_lists_of_classes_are_a_fault_unless_one_is_classes_json(root):
+    (root / "data.yaml").write_text("names: [sky, road]")
+    (root / "classes.txt").write_text("road\nsky\n")
+    (fault,) = (finding for finding in check(root).faults if finding.code == "classes-file")
+    assert (fault.file, fault.found) == (root / "classes.txt", "names the classes road, sky")
+    assert "--classes FILE" in fault.remedy
+    (root / "classes.json").write_text('{"0": "sky", "1": "road"}')
+    report = check(root)
+    assert [finding.file.name for finding in report.warnings if finding.code == "classes-differ"] == ["classes.txt"]
+    assert "classes-file" not in {finding.code for finding in report.findings}

@@ -179,6 +179,11 @@ def _classes_with_a_gap(root):
     (root / "classes.json").write_text('{"0": "a", "1": "b", "2": "c", "3": "d", "5": "e"}')
 
 
+@plants("classes-differ", "classes.txt")
+def _two_lists_of_classes(root):
+    (root / "classes.txt").write_text("one\ntwo\n")
+
+
 @plants("classes-file", "classes.json", num_classes=6)
 def _classes_of_another_number(root):
     del root

@@ -162,11 +162,13 @@ def test_what_is_no_source_is_refused(tmp_path):
 
 
 def test_missing_files_and_bad_json_name_the_file(tmp_path):
-    with open_source(as_folder(tmp_path, {"bad.json": b'{"a": 1,\n oops}'})) as source:
+    with open_source(as_folder(tmp_path, {"bad.json": b'{"a": 1,\n oops}', "deep.json": b"[" * 200_000})) as source:
         with pytest.raises(FileFault, match=r"gone\.png: is missing"):
             source.read("gone.png")
         with pytest.raises(FileFault, match=r"bad\.json: is no JSON .*line 2"):
             source.json("bad.json")
+        with pytest.raises(FileFault, match=r"deep\.json: is no JSON .*recursion"):
+            source.json("deep.json")
 
 
 def test_a_folder_is_found_at_any_depth(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 from pixelwise.data.bands import Bands
 from pixelwise.data.check.classes import GivenLabels, class_findings, given_labels, resolved_labels
 from pixelwise.data.check.depth import resolved_bands
+from pixelwise.data.check.naming import other_names
 from pixelwise.data.check.pair import Look, look_at
 from pixelwise.data.check.report import CheckReport, SplitFacts
 from pixelwise.data.check.split import Tally, shared_pictures
@@ -37,7 +38,7 @@ def check_dataset(
 ) -> CheckReport:
     """Decode every mask and every image and collect all findings.
 
-    The number of classes is `num_classes`, else that of `classes_file` or of the dataset's classes.json, else that
+    The number of classes is `num_classes`, else that of `classes_file` or of a file beside the data, else that
     of its manifests, else the largest class id in the masks plus one. Of images far smaller than `crop_size` the
     report warns. `meant` are the settings of the training that is meant, or the bands of a model that is there: they
     say what of the images a network is given. `progress` is called with (pairs done, pairs in all). Of each pair only
@@ -50,6 +51,8 @@ def check_dataset(
         findings += found
     given = given_labels(pairs, num_classes=num_classes, classes_file=classes_file or dataset.classes_file)
     findings += given.findings
+    if classes_file is None and given.labels is not None:
+        findings += other_names(dataset.class_files, given.labels)
     tallies = {name: Tally(dataset.splits[name], pairs[name]) for name in pairs}
     done, total = 0, sum(map(len, pairs.values()))
     for name, tally in tallies.items():

@@ -62,7 +62,7 @@ class Options:
     num_classes: int | None = None
     images: str | None = None  # a pattern of the images' names, see patterns.match
     masks: str | None = None  # a pattern of the masks' names
-    attribute: str | None = None  # the label attribute of a Ground Truth manifest
+    attribute: str | None = None  # which label of a manifest, variable of a .mat file or attribute of regions
 
 
 class Format(NamedTuple):

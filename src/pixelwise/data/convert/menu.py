@@ -5,6 +5,7 @@ from importlib import import_module
 
 from pixelwise.data.convert.conversion import Conversion, Format, Options
 from pixelwise.data.convert.source import Source
+from pixelwise.values import unknown_name
 
 
 def _late(module: str, name: str = "read") -> Callable[[Source, Options], Conversion]:
@@ -38,8 +39,41 @@ FORMATS: dict[str, Format] = {
     ),
     "cvat": Format(_late("cvat.reader"), "CVAT: an archive of segmentation masks with labelmap.txt, or XML for images"),
     "labelme": Format(_late("labelme.reader"), "LabelMe: a JSON file of polygons for each image"),
+    "yolo": Format(_late("yolo.reader"), "YOLO segmentation: images, labels of outlines as .txt, data.yaml"),
+    "via": Format(
+        _late("via.reader"), "VGG Image Annotator: a project or annotations as JSON, with images", ("attribute",)
+    ),
+    "supervisely": Format(_late("supervisely.reader"), "Supervisely: meta.json and datasets of img and ann"),
     "color-masks": Format(_late("color_masks"), "images and RGB masks; --classes gives the colours", _PATTERNS),
     "binary-masks": Format(_late("binary_masks"), "one black and white mask for each class or each object", _PATTERNS),
     "mat": Format(_late("mat"), "MATLAB .mat label maps", (*_PATTERNS, "attribute")),
     "id-masks": Format(_late("id_masks"), "masks of class ids as PNG, GIF, TIFF or BMP", _PATTERNS),
 }
+
+_TOOLS: dict[str, tuple[str, ...]] = {
+    "ultralytics": ("yolo",),
+    "yolo": ("yolo",),
+    "darknet": ("yolo",),
+    "roboflow": ("coco", "yolo", "id-masks"),
+    "vgg": ("via",),
+    "pascal": ("voc",),
+    "sagemaker": ("ground-truth",),
+    "matlab": ("mat",),
+    "nnunet": ("id-masks",),
+    "mmseg": ("id-masks",),
+    "datumaro": ("coco", "voc"),
+    "labelbox": ("coco",),
+    "makesense": ("coco", "via"),
+    "mscoco": ("coco",),
+}
+"""Tools and names that people ask for: {how the name begins, letters and digits alone: the formats that they write}."""
+
+
+def unknown_format(name: str) -> str:
+    """A sentence that refuses `name` and offers the formats that a tool of this name writes, or the nearest name."""
+    plain = "".join(filter(str.isalnum, name.lower()))
+    read = next((formats for tool, formats in _TOOLS.items() if plain.startswith(tool)), None)
+    if read is None:
+        return unknown_name(name, FORMATS, "format")
+    known = ", ".join(sorted(FORMATS))
+    return f"Unknown format {name!r}. Its files are read by {' or '.join(map(repr, read))}. Known: {known}."

@@ -8,18 +8,26 @@ from pixelwise.phrases import counted, shortened
 
 NO_IMAGE = "no-image"
 NO_CATEGORY = "no-category"
+NO_CLASS = "no-class"
 OUTSIDE = "outside"
 EMPTY = "empty"
 PASSED_OVER = "passed-over"
+NO_AREA = "no-area"
+BOXES = "boxes"
 MOSTLY_OUTSIDE = "mostly-outside"
 NORMALISED = "normalised"
+IN_PIXELS = "in-pixels"
 
 MEANING: dict[str, str] = {
     NO_IMAGE: "belong to no image of their list and were passed over",
     NO_CATEGORY: "have no category of the list; their pixels are ignored",
+    NO_CLASS: "have no class, several or one that is not listed; their pixels are ignored",
     OUTSIDE: "lie outside of their images",
     EMPTY: "have no area of a pixel (fewer than three points, a line, or empty run lengths)",
     PASSED_OVER: "are of a kind that has no area and were passed over",
+    NO_AREA: "are points, lines or of another kind that has no area, and were passed over",
+    BOXES: "are boxes, not outlines, and were passed over",
+    IN_PIXELS: "have coordinates in pixels, where shares of the size from 0 to 1 belong, and were passed over",
     MOSTLY_OUTSIDE: "lie more than half outside of their images",
     NORMALISED: "have coordinates from 0 to 1 alone, which are pixels here",
 }
@@ -121,6 +129,12 @@ class Objects:
                 "were drawn at another scale. Expected pixels of the images here; give the images that were annotated, "
                 "or scale the coordinates."
             ),
+            NO_CLASS: "Expected one class for each object. Name the objects, or choose another attribute.",
+            BOXES: (
+                "Expected outlines: a class and x1 y1 x2 y2 x3 y3 ... in a line. Export for segmentation, not for "
+                "detection, or draw outlines."
+            ),
+            IN_PIXELS: "Divide x by the width and y by the height of the image, or export again.",
             NORMALISED: (
                 "Expected pixels; these look normalised, as YOLO and others write them. Multiply x by the width and y "
                 "by the height of the image."

@@ -73,7 +73,7 @@ class Source:
         """The parsed content of a JSON file; FileFault that names the line when it is none."""
         try:
             return json.loads(self.read(name).decode("utf-8-sig"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # RecursionError: nested too deep
             found = f"is no JSON ({error})"
             raise self.fault(name, found, expected="JSON in UTF-8", remedy="Fetch or export it again.") from None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pixelwise.data.findings import Finding
+from pixelwise.labels.files.beside import rank
 
 IMAGE_FORMATS = "JPEG, PNG, WebP, BMP or TIFF"
 
@@ -48,7 +49,7 @@ class Listing:
     def _add(self, path: str) -> None:
         stem, suffix = os.path.splitext(path)
         if suffix.lower() not in self.suffixes:
-            if suffix.lower() not in _TOLERATED_SUFFIXES:
+            if suffix.lower() not in _TOLERATED_SUFFIXES and rank(path) is None:
                 self.findings.append(_stray(self.folder / path, suffix))
         elif stem in self.files:
             self.findings.append(_twice(self.folder / path, Path(stem + self.files[stem]).name))

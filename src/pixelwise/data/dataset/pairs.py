@@ -3,7 +3,7 @@
 import bisect
 import difflib
 import os
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from pixelwise.data.dataset.manifest import read_manifest
 from pixelwise.data.findings import Finding
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
+from pixelwise.labels.files.beside import found_beside
 from pixelwise.values import unknown_name
 
 # A mask of another type is matched too, so that the fault is its type and not a missing mask.
@@ -103,6 +104,7 @@ class Dataset:
     classes_file: Path | None
     root: Path | None = None
     layout: str | None = None  # which folders are the channels, where these have names of their own
+    class_files: tuple[Path, ...] = ()  # found beside the data, where no other was given; the first counts
 
 
 def open_dataset(
@@ -140,7 +142,16 @@ def open_dataset(
         elif masks is not None:
             raise DataError(f"{masks}: has masks but there is no folder {split!r} with their images. Give both.")
     said = shown(layout, root) if layout and root is not None else None
-    return Dataset(splits, classes_file or _existing(root, "classes.json"), root, said)
+    files = () if root is None or classes_file is not None else found_beside([root, *_folders_of(splits, root)])
+    return Dataset(splits, classes_file or next(iter(files), None), root, said, files)
+
+
+def _folders_of(splits: Mapping[str, Split], root: Path) -> Iterator[Path]:
+    """Where files of class names may lie in `root` too: the splits' own folders and those around them."""
+    for split in splits.values():
+        for folder in (split.images, split.masks):
+            if folder is not None and folder.is_relative_to(root) and folder != root:
+                yield from (each for each in (folder.parent, folder) if each != root and each.is_dir())
 
 
 def find_pairs(

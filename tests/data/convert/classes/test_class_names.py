@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelwise.data.convert.classes.names import Named, class_table, with_background
+from pixelwise.data.convert.classes.names import Named, by_number, class_table, shown_color, with_background
 from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, LabelTable
@@ -54,3 +54,21 @@ def test_a_given_table_without_a_class_is_refused_and_says_which():
     with pytest.raises(DataError, match=r"table given lacks: road\. The table has background, car"):
         class_table(with_background(NAMED), table, SOURCE)
     assert class_table(with_background(NAMED), table, SOURCE, used={"car"}).ids == {"background": 0, "car": 1}
+
+
+def test_numbers_of_one_name_are_one_class_and_are_named():
+    named, notes = by_number({7: "road", 3: "car", 5: "road", -1: "sky"}, {"car": (0, 0, 142)}, "categories")
+    assert named == [Named("sky", None, ()), Named("car", (0, 0, 142), (3,)), Named("road", None, (5, 7))]
+    assert notes == ["The categories 5, 7 are all called road and became one class."]
+
+
+@pytest.mark.parametrize(
+    ("text", "color"), [("#00ff7f", (0, 255, 127)), ("0a0b0c", (10, 11, 12)), ("red", None), (7, None)]
+)
+def test_colors_are_those_of_their_texts(text, color):
+    assert shown_color(text) == color
+
+
+def test_half_a_character_is_no_name():
+    with pytest.raises(DataError, match=r"has a class called 'a\\ud800', which is no text"):
+        class_table([Named("b"), Named("a\ud800")], None, SOURCE)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pixelwise.data.convert.classes.survey import Seen
-from pixelwise.data.convert.classes.tables import color_meaning, given_labels, value_meaning
+from pixelwise.data.convert.classes.tables import color_meaning, given_labels, given_table, value_meaning
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError
@@ -44,7 +44,7 @@ def test_0_and_255_alone_are_two_classes_where_nothing_is_given():
     assert meaning.notes == ("The masks hold 0 and 255 alone; 255 became class 1 (class 1).",)
 
 
-@pytest.mark.parametrize("values", [(0,), (255,), (0, 1, 255), (0, 254), (0, 128, 255)])
+@pytest.mark.parametrize("values", [(0,), (255,), (1, 2), (0, 2, 255), (0, 254), (0, 128, 255), tuple(range(255))])
 def test_all_other_values_without_names_are_asked_for(values):
     with pytest.raises(DataError, match="nothing says which classes the values of the masks are"):
         value_meaning(seen(*values), None, None, HERE)
@@ -54,7 +54,6 @@ def test_all_other_values_without_names_are_asked_for(values):
     ("values", "example"),
     [
         ((0,), '{"0": "background", "1": "NAME"}'),
-        ((0, 1, 2, 255), '{"0": "NAME", "1": "NAME", ...}'),
         ((1, 2), '[{"id": 0, "name": "NAME", "source": 1}, {"id": 1, "name": "NAME", "source": 2}, ...]'),
     ],
 )
@@ -62,6 +61,27 @@ def test_the_example_of_a_table_fits_the_values(values, example):
     with pytest.raises(DataError) as caught:
         value_meaning(seen(*values), None, None, HERE)
     assert f"such as {example}" in str(caught.value)
+
+
+@pytest.mark.parametrize(("values", "count"), [((0, 1), 2), ((0, 1, 255), 2), ((0, 1, 2, 3), 4)])
+def test_ids_from_0_on_without_gaps_need_no_names(values, count):
+    meaning = value_meaning(seen(*values), None, None, HERE)
+    assert meaning.labels == LabelTable.numbered(count)
+    assert meaning.ids == {i: i for i in (*range(count), 255)}
+    assert meaning.notes[0].startswith(f"The masks hold the ids 0 to {count - 1} and nothing names the classes")
+
+
+def test_numbers_that_count_objects_are_no_classes():
+    # Ten pictures; the i-th object is in those that have so many.
+    objects = {0: Seen(9, 10, "m.png")} | {i: Seen(9, 11 - i, "m.png") for i in range(1, 11)}
+    with pytest.raises(DataError, match=r"may number the objects .* give --num-classes 11"):
+        value_meaning(objects, None, None, HERE)
+    assert value_meaning(objects, None, 11, HERE).labels.num_classes == 11
+
+
+def test_a_colour_that_is_ignored_does_not_disturb_numbers():
+    labels = LabelTable.named(["a", "b"], ignored=[(224, 224, 192)])
+    assert value_meaning(seen(0, 1, 255), labels, None, HERE).ids == {0: 0, 1: 1, 255: 255}
 
 
 def test_a_value_in_two_classes_is_refused():
@@ -92,3 +112,41 @@ def test_the_classes_file_nearest_to_the_root_counts():
     found = given_labels(source, Options())
     assert found == TWO
     assert given_labels(source, Options(classes=LabelTable.named(["c", "d"]))) == LabelTable.named(["c", "d"])
+
+
+def files_of(files):
+    return Source(HERE, files, files.__getitem__)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("_classes.csv", b"Pixel Value, Class\n0, a\n1, b\n"),
+        ("train/_classes.csv", b"Pixel Value, Class\n0, a\n1, b\n"),
+        ("dataset.json", b'{"labels": {"a": 0, "b": 1}, "file_ending": ".png"}'),
+        ("data.yaml", b"names:\n  0: a\n  1: b\n"),
+        ("id2label.json", b'{"0": "a", "1": "b"}'),
+        ("classes.txt", b"a\nb\n"),
+    ],
+)
+def test_files_of_other_tools_name_the_classes_of_a_source(name, content):
+    found = given_table(files_of({name: content}), Options())
+    assert found.labels == TWO
+    assert found.notes == (f"Names of the classes come from {name}.",)
+
+
+def test_a_file_of_the_name_that_speaks_of_something_else_is_passed_over():
+    files = {"dataset.json": b'{"name": "x"}', "data.yaml": b"train: images", "classes.txt": b"a\nb"}
+    assert given_table(files_of(files), Options()).labels == TWO
+
+
+def test_files_that_contradict_each_other_are_named():
+    files = {"data.yaml": b"names: [x, y]", "classes.txt": b"a\nb"}
+    with pytest.raises(DataError, match=r"classes\.txt names the classes a, b, and data\.yaml names them x, y"):
+        given_table(files_of(files), Options())
+    found = given_table(files_of(files | {"classes.json": b'{"0": "a", "1": "b"}'}), Options())
+    assert found.labels == TWO
+    assert found.notes[1] == "data.yaml names the classes x, y, and classes.json names them a, b; classes.json counts."
+    splits = {"train/_classes.csv": b"0,a\n1,b", "valid/_classes.csv": b"0,b\n1,a"}
+    with pytest.raises(DataError, match=r"valid/_classes\.csv names the classes b, a"):
+        given_table(files_of(splits), Options())

@@ -145,3 +145,14 @@ def test_magnetic_tiles_with_image_and_mask_in_one_folder(converted):
     report, _ = converted("binary-masks", RAW / "magnetic-tile-folders", **patterns)
     assert report.labels.names == ("background", "MT_Blowhole", "MT_Break", "MT_Crack", "MT_Fray", "MT_Uneven")
     assert sum(report.images.values()) == 42
+
+
+def test_a_file_of_names_in_the_source_names_the_object(source, photo, encoded, converted):
+    disc = np.zeros((8, 12), dtype=np.uint8)
+    disc[2:5, 3:6] = 255
+    files = {f"images/{i}.jpg": photo(i, (12, 8)) for i in range(3)} | {
+        f"masks/{i}.png": encoded(disc) for i in range(3)
+    }
+    report, _ = converted("binary-masks", source(files | {"data.yaml": b"nc: 1\nnames: [cell]\n"}))
+    assert report.labels.names == ("background", "cell")
+    assert "Names of the classes come from data.yaml." in report.notes

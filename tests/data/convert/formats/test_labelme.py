@@ -177,6 +177,7 @@ def test_missing_images_are_missed(tmp_path):
         (shape("car", SQUARE, "cuboid"), "of the type 'cuboid'"),
         (shape("car", [[1, 1], [2, None], [3, 3]]), "with the points"),
         (shape("car", [[1, 1], [1e9, 2], [3, 3]]), "with the points"),
+        (shape("car", [[1, 1], [10**400, 2], [3, 3]]), "with the points"),
         (shape("car", [[1, 1], [2, 2]], "mask", mask="no PNG"), "is no PNG"),
     ],
 )

@@ -257,3 +257,17 @@ def test_stuff_whose_objects_are_all_outside_is_refused_for_this_reason(tmp_path
     coco(tmp_path / "source", (0, 1, OUTSIDE), (1, 2, OUTSIDE), name="stuff.json")
     with pytest.raises(DataError, match="none of its 2 objects reaches a mask: 2 lie outside of their images"):
         run("coco")
+
+
+@pytest.mark.parametrize("drawn", [[INSIDE], INSIDE, points(INSIDE)], ids=str)
+def test_polygons_of_coco_may_be_one_flat_list_or_points(tmp_path, run, drawn):
+    run_lengths = {"size": [10, 20], "counts": [0]}
+    coco(tmp_path / "source", (0, 1, run_lengths), (1, 1, INSIDE))
+    content = json.loads((tmp_path / "source" / "instances.json").read_text())
+    content["annotations"][0]["segmentation"] = drawn
+    (tmp_path / "source" / "instances.json").write_text(json.dumps(content))
+    report = run("coco")
+    assert (report.objects.given, report.objects.in_masks) == (2, 2)
+    expected = np.zeros((10, 20))
+    expected[2:6, 2:6] = 1
+    assert np.array_equal(mask(tmp_path / "dataset", "p0"), expected)

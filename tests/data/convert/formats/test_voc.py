@@ -208,3 +208,10 @@ def test_what_labelme_exports_as_voc_converts(tmp_path):
     report = convert("voc", source, tmp_path / "out", options=Options())
     assert report.labels.names[:2] == ("background", "aeroplane")
     assert not [f for f in check_dataset(open_dataset(tmp_path / "out")).findings if f.severity == "fault"]
+
+
+def test_names_may_come_from_a_file_of_another_tool(tmp_path):
+    add(tmp_path, "a", np.array([[0, 1]], dtype=np.uint8))
+    (tmp_path / "classes.txt").write_text("sky\nroad\n")
+    conversion, _ = opened(tmp_path)
+    assert conversion.labels.names == ("sky", "road")

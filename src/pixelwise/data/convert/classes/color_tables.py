@@ -1,89 +1,96 @@
-"""Tables of class colours, as the tools that draw colour masks write them."""
+"""Files in a source that name its classes, with or without their colours."""
 
-import csv
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Any
+from typing import NamedTuple
 
 from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError
 from pixelwise.labels import Color, LabelTable
+from pixelwise.labels.files.beside import OWN, rank, same_classes
+from pixelwise.labels.files.entries import NoClassNames
+from pixelwise.labels.files.lines import label_map_of
+from pixelwise.labels.files.text import text_of
+from pixelwise.phrases import listed
 
-NamedColor = tuple[str, Color]
+_COLORED = (OWN, "class_dict.csv", "classes.csv", "labelmap.txt", "label_colors.txt")
+_SHOWN = 8
+
+
+class FoundTable(NamedTuple):
+    """The classes of a source, the file that names them, and notes on it."""
+
+    labels: LabelTable
+    name: str
+    notes: tuple[str, ...]
 
 
 def find_color_table(source: Source) -> tuple[str, LabelTable] | None:
-    """The table nearest to the source's root with its name in the source, or None.
+    """The table of colours nearest to the source's root with its name in the source, or None.
 
-    Read are classes.json (ours, or Supervisely's with `title` and `color`), class_dict.csv (`name,r,g,b`),
-    labelmap.txt (CVAT's `name:r,g,b:parts:actions`) and label_colors.txt (CamVid's `r g b name`).
+    Read are classes.json (ours, or Supervisely's with `title` and `color`), class_dict.csv and classes.csv
+    (`name,r,g,b`), labelmap.txt (CVAT's `name:r,g,b:parts:actions`) and label_colors.txt (CamVid's `r g b name`).
 
     Raises:
         DataError: the table cannot be read.
     """
-    found = sorted(
-        (name for name in source.names if PurePosixPath(name).name in _TABLES), key=lambda name: (name.count("/"), name)
-    )
-    return (found[0], read_color_table(source, found[0])) if found else None
+    names = (name for name in source.names if PurePosixPath(name).name in _COLORED)
+    found = sorted(names, key=lambda name: (name.count("/"), name))
+    return (found[0], _read(source, found[0])) if found else None
 
 
-def read_color_table(source: Source, name: str) -> LabelTable:
-    """One of the files that `find_color_table` names."""
+def found_table(source: Source) -> FoundTable | None:
+    """The classes of the file of CLASS_FILES nearest to the root, of several in one folder the first of the list.
+
+    Files that speak of something else are passed over.
+
+    Raises:
+        DataError: the file cannot be read, or one of its folder or of its name contradicts it where it is no
+            classes.json.
+    """
+    files = [name for name in source.names if rank(name) is not None]
+    files.sort(key=lambda name: (name.count("/"), rank(name) or 0, name))
+    tables: list[tuple[str, LabelTable]] = []
+    for name in files:
+        if tables and not _belongs(name, tables[0][0]):
+            continue
+        try:
+            tables.append((name, _read(source, name)))
+        except NoClassNames:
+            if PurePosixPath(name).name == OWN:
+                raise
+    if not tables:
+        return None
+    first, labels = tables[0]
+    notes = [f"Names of the classes come from {first}."]
+    for name, other in tables[1:]:
+        if not same_classes(labels.names, first, other.names, name):
+            notes.append(_contradiction(source, first, labels.names, name, other.names))
+    return FoundTable(labels, first, tuple(notes))
+
+
+def label_map_in(source: Source, name: str) -> dict[str, Color]:
+    """{label: colour} of a labelmap.txt, in its order; DataError that names the line that is none."""
     where = str(source.file(name))
     try:
-        if name.endswith(".json"):
-            return _json(source.json(name), where)
-        text = source.read(name).decode("utf-8-sig")
-        entries = _TABLES[PurePosixPath(name).name](text)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{where}: cannot be read as a table of names and colours ({error}). Correct it.") from None
-    return _table(entries, where)
+        return label_map_of(text_of(source.read(name)), where)
+    except ValueError as error:
+        raise DataError(f"{where}: cannot be read ({error}). Expected lines such as car:0,0,142::.") from None
 
 
-def _table(entries: Sequence[NamedColor], where: str) -> LabelTable:
-    return LabelTable.from_json(
-        [{"id": i, "name": name, "color": list(color)} for i, (name, color) in enumerate(entries)], source=where
-    )
+def _read(source: Source, name: str) -> LabelTable:
+    return LabelTable.of_bytes(PurePosixPath(name).name, source.read(name), source=str(source.file(name)))
 
 
-def _json(content: Any, where: str) -> LabelTable:
-    listed = content.get("classes") if isinstance(content, dict) else content
-    if isinstance(listed, list) and all(isinstance(entry, dict) and "title" in entry for entry in listed):
-        classes = [
-            {"id": i, "name": entry["title"], "color": entry.get("color") or "missing"}
-            for i, entry in enumerate(listed)
-        ]
-        return LabelTable.from_json(classes, source=where)
-    return LabelTable.from_json(content, source=where)
+def _belongs(name: str, first: str) -> bool:
+    """Whether two files speak of the same data: they lie in one folder, or splits have one each."""
+    path, other = PurePosixPath(name), PurePosixPath(first)
+    return path.parent == other.parent or (path.name == other.name != OWN and name.count("/") == first.count("/"))
 
 
-def _class_dict(text: str) -> list[NamedColor]:
-    rows = list(csv.DictReader(text.splitlines(), skipinitialspace=True))
-    lowered: list[Mapping[str, str]] = [
-        {(key or "").strip().lower(): value for key, value in row.items()} for row in rows
-    ]
-    return [(row["name"].strip(), _rgb(row["r"], row["g"], row["b"])) for row in lowered]
-
-
-def _labelmap(text: str) -> list[NamedColor]:
-    lines = [line.split(":") for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return [(parts[0].strip(), _rgb(*parts[1].split(","))) for parts in lines if len(parts) > 1]
-
-
-def _label_colors(text: str) -> list[NamedColor]:
-    rows = (re.fullmatch(r"\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S.*?)\s*", line) for line in text.splitlines())
-    return [(row[4], _rgb(row[1], row[2], row[3])) for row in rows if row]
-
-
-def _rgb(*channels: str) -> Color:
-    red, green, blue = (int(channel) for channel in channels)
-    return red, green, blue
-
-
-_TABLES: dict[str, Callable[[str], list[NamedColor]]] = {
-    "classes.json": lambda _: [],
-    "class_dict.csv": _class_dict,
-    "labelmap.txt": _labelmap,
-    "label_colors.txt": _label_colors,
-}
+def _contradiction(source: Source, first: str, names: Sequence[str], other: str, others: Sequence[str]) -> str:
+    """A note where classes.json counts; else DataError."""
+    told = f"{other} names the classes {listed(others, _SHOWN)}, and {first} names them {listed(names, _SHOWN)}"
+    if PurePosixPath(first).name == OWN:
+        return f"{told}; {first} counts."
+    raise DataError(f"{source.path}: {told}. Say which is right with --classes FILE, or remove the other.")

@@ -1,7 +1,7 @@
 """From the classes that a source names to a label table, in the source's order or in the one the user gave."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pixelwise.data.convert.source import Source
 from pixelwise.errors import DataError
@@ -9,6 +9,7 @@ from pixelwise.labels import IGNORE, Color, LabelTable, SourceValue
 from pixelwise.phrases import listed
 
 BACKGROUND = "background"
+_MAX_VALUE = 65535  # of a source in a label table
 
 
 class Named(NamedTuple):
@@ -43,6 +44,31 @@ def with_background(named: Sequence[Named]) -> list[Named]:
     return [Named(BACKGROUND, (0, 0, 0)), *named]
 
 
+def shown_color(text: Any) -> Color | None:
+    """The colour of a text "#rrggbb"; colours are for show, so that all else is passed over."""
+    try:
+        red, green, blue = bytes.fromhex(text.strip().removeprefix("#"))
+    except (AttributeError, ValueError):
+        return None
+    return red, green, blue
+
+
+def by_number(names: Mapping[int, str], colors: Mapping[str, Color | None], what: str) -> tuple[list[Named], list[str]]:
+    """The classes in the order of their numbers, and notes: numbers of one name became one class."""
+    numbers: dict[str, list[int]] = {}
+    for number in sorted(names):
+        numbers.setdefault(names[number], []).append(number)
+    notes = [
+        f"The {what} {', '.join(map(str, same))} are all called {name} and became one class."
+        for name, same in numbers.items()
+        if len(same) > 1
+    ]
+    named = [
+        Named(name, colors.get(name), tuple(i for i in same if 0 <= i <= _MAX_VALUE)) for name, same in numbers.items()
+    ]
+    return named, notes
+
+
 def class_table(
     named: Sequence[Named], given: LabelTable | None, source: Source, *, used: Collection[str] | None = None
 ) -> Classes:
@@ -52,9 +78,10 @@ def class_table(
     it; None: all but the background.
 
     Raises:
-        DataError: two classes have one name, or `given` has no place for a class.
+        DataError: a name is no text, or `given` has no place for a class.
     """
     names = [entry.name for entry in named]
+    _require_texts(names, source)
     if given is None:
         black = {i: (0, 0, 0) for i, name in enumerate(names) if is_background(name)}
         colors = black | {i: entry.color for i, entry in enumerate(named) if entry.color is not None}
@@ -76,6 +103,16 @@ def class_table(
             '{"id": 255, "name": "ignored", "source": [...]} ignores values of the masks.'
         )
     return Classes(_with_sources(given, named, ids), {name: i for name, i in ids.items() if i is not None})
+
+
+def _require_texts(names: Sequence[str], source: Source) -> None:
+    """Refuse a half of a character, as JSON and YAML can escape it: no file could hold the name."""
+    broken = next((name for name in names if any("\ud800" <= character <= "\udfff" for character in name)), None)
+    if broken is not None:
+        raise DataError(
+            f"{source.path}: has a class called {broken!r}, which is no text. Rename it where it was annotated, or "
+            "correct the file that names it."
+        )
 
 
 def _given_id(entry: Named, given: LabelTable) -> int | None:

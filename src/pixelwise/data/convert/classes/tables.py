@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
+from pixelwise.data.convert.classes.color_tables import found_table
 from pixelwise.data.convert.classes.survey import Survey, shares
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.judging import source_entries, spread_grays
 from pixelwise.data.masks.raw import color_number, numbered_color
 from pixelwise.errors import DataError, SettingsError
-from pixelwise.labels import IGNORE, LabelTable, SourceValue, hex_color
+from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable, SourceValue, hex_color
 
 _MANY_COLORS = 256
+_FEW_OBJECTS = 8
 
 
 class Meaning(NamedTuple):
@@ -24,18 +26,31 @@ class Meaning(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def given_labels(source: Source, options: Options) -> LabelTable | None:
-    """The classes that `--classes` gives, else those of a classes.json of ours in the source, else None.
+class GivenTable(NamedTuple):
+    """The classes that were given or that a file in the source names, if any, and what to say about it."""
+
+    labels: LabelTable | None
+    notes: tuple[str, ...] = ()
+
+
+def given_table(source: Source, options: Options) -> GivenTable:
+    """The classes that `--classes` gives, else those of the file in the source that `found_table` takes.
 
     Raises:
         SettingsError: `--classes` and `--num-classes` disagree.
-        DataError: classes.json cannot be used.
+        DataError: the file in the source cannot be used, or another contradicts it.
     """
-    labels = options.classes
-    if labels is None:
-        files = sorted((n for n in source.names if PurePosixPath(n).name == "classes.json"), key=lambda n: n.count("/"))
-        labels = LabelTable.from_json(source.json(files[0]), source=str(source.file(files[0]))) if files else None
-    return require_count(labels, options) if labels else None
+    if options.classes is not None:
+        return GivenTable(require_count(options.classes, options))
+    found = found_table(source)
+    if found is None:
+        return GivenTable(None)
+    return GivenTable(require_count(found.labels, options), found.notes)
+
+
+def given_labels(source: Source, options: Options) -> LabelTable | None:
+    """The labels of `given_table`."""
+    return given_table(source, options).labels
 
 
 def require_count(labels: LabelTable, options: Options) -> LabelTable:
@@ -51,14 +66,22 @@ def value_meaning(seen: Survey, labels: LabelTable | None, num_classes: int | No
     """What the numbers in masks mean: class ids, or the `source` values of `labels`; 255 is ignored unless listed.
 
     Without labels, `num_classes` says that the values are class ids, or, when there are just as many others, that
-    each is a class. Masks of 0 and 255 alone are the two classes of a table of two, also where nothing is given.
+    each is a class; without either the ids 0, 1, 2, ... without gaps are classes. Masks of 0 and 255 alone are the two
+    classes of a table of two, also where nothing is given.
 
     Raises:
         DataError: neither `labels` nor `num_classes` nor the values settle it, or a value has no class.
     """
+    notes: tuple[str, ...] = ()
     if labels is None:
         if num_classes is None and seen.keys() != {0, IGNORE}:
-            raise _unnamed(seen, where)
+            num_classes = _plain_ids(seen)
+            if num_classes is None:
+                raise _unnamed(seen, where)
+            notes = (
+                f"The masks hold the ids 0 to {num_classes - 1} and nothing names the classes, so they are numbered; "
+                "--classes FILE names them.",
+            )
         labels = _numbered(seen, num_classes or 2)
     plain = not labels.sources and not labels.ignored
     if plain and labels.num_classes == 2 and IGNORE in seen and set(seen) <= {0, IGNORE}:
@@ -68,7 +91,7 @@ def value_meaning(seen: Survey, labels: LabelTable | None, num_classes: int | No
     ids.setdefault(IGNORE, IGNORE)
     if not seen.keys() <= ids.keys():
         raise _lacking(seen, ids, where, show=str)
-    return Meaning(_with_sources(labels, ids, lambda value: value), ids)
+    return Meaning(_with_sources(labels, ids, lambda value: value), ids, notes)
 
 
 def color_meaning(seen: Survey, labels: LabelTable, where: Path) -> Meaning:
@@ -96,6 +119,22 @@ def unnamed_colors(seen: Survey, where: Path) -> DataError:
     )
 
 
+def _plain_ids(seen: Survey) -> int | None:
+    """How many classes there are if the values are the ids 0, 1, 2, ... without gaps; None: they may be anything.
+
+    Many numbers of which each higher one is in fewer masks count the objects of each image.
+    """
+    ids = sorted(value for value in seen if value != IGNORE)
+    if not 2 <= len(ids) <= MAX_CLASSES or ids != list(range(len(ids))) or _may_be_instances(seen):
+        return None
+    return len(ids)
+
+
+def _may_be_instances(seen: Survey) -> bool:
+    files = [seen[value].files for value in sorted(seen) if value not in (0, IGNORE)]
+    return len(files) > _FEW_OBJECTS and files[0] > files[-1] and files == sorted(files, reverse=True)
+
+
 def _numbered(seen: Survey, num_classes: int) -> LabelTable:
     """Classes without names: the values are their ids, or there are just as many values as classes."""
     numbers = sorted(value for value in seen if value != IGNORE)
@@ -114,6 +153,8 @@ def _ids(labels: LabelTable, defaults: Sequence[SourceValue], where: Path, *, ki
     entries = [(i, given[i] or (defaults[i],)) for i in range(labels.num_classes)] + [(IGNORE, labels.ignored)]
     for class_id, values in entries:
         for value in values:
+            if class_id == IGNORE and kind is int and not isinstance(value, int):
+                continue  # labelmap.txt gives what is ignored a colour, which masks of numbers cannot hold
             if not isinstance(value, kind):
                 expected = 'a colour such as "#87ceeb"' if kind is tuple else "a number"
                 raise DataError(f"{where}: the table of classes has the source {_text(value)}, expected {expected}.")
@@ -149,9 +190,15 @@ def _unnamed(seen: Survey, where: Path) -> DataError:
     else:
         entries = [f'{{"id": {i}, "name": "NAME", "source": {value}}}' for i, value in enumerate(numbers[:2])]
         example = f"[{', '.join(entries)}, ...]; a class may have several values, and an entry of id 255 is ignored"
+    objects = ""
+    if _may_be_instances(seen):
+        objects = (
+            " Each higher number is in fewer masks: they may number the objects of an image; if they are class ids, "
+            f"give --num-classes {max(numbers) + 1}."
+        )
     return DataError(
         f"{where}: nothing says which classes the values of the masks are: {_all_shares(seen, str)}. Give --classes "
-        f"FILE with all of them, such as {example}."
+        f"FILE with all of them, such as {example}.{objects}"
     )
 
 

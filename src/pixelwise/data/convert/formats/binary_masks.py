@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.data.convert.classes.color_tables import found_table
 from pixelwise.data.convert.classes.survey import Survey, survey
 from pixelwise.data.convert.conversion import Conversion, Options
 from pixelwise.data.convert.matching.fitting import ClassIds, fitted_items
@@ -141,6 +142,9 @@ def _labels(
     given = options.classes
     named = sorted(kind for kind in kinds if kind is not None)
     if not named:
+        found_in = found_table(source) if given is None and options.num_classes is None else None
+        said = list(found_in.notes) if found_in is not None else []
+        given = found_in.labels if found_in is not None else given
         if given is None and options.num_classes == 2:
             given = LabelTable.numbered(2)
         if given is None or given.num_classes != 2:
@@ -150,7 +154,7 @@ def _labels(
                 'such as {"0": "background", "1": "cell"}; if a part of the path is the class, give --masks a pattern '
                 'with {class}, such as "masks/{class}/{name}.png".'
             )
-        return given, {None: 1}, []
+        return given, {None: 1}, said
     empty = [kind for kind in named if kind not in filled]
     names = given.names if given else ("background", *(k for k in named if k in filled and not _is_background(k)))
     known = {name.casefold(): i for i, name in enumerate(names)}

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pixelwise.data.convert.classes.mapping import class_ids_of
 from pixelwise.data.convert.classes.survey import Survey, survey
-from pixelwise.data.convert.classes.tables import given_labels, value_meaning
+from pixelwise.data.convert.classes.tables import given_table, value_meaning
 from pixelwise.data.convert.conversion import Conversion, Options
 from pixelwise.data.convert.matching.fitting import ClassIds, fitted_items
 from pixelwise.data.convert.matching.pairing import Match, find_matches, single_masks, words
@@ -41,7 +41,7 @@ def read(source: Source, options: Options) -> Conversion:
     masks = single_masks(matches, source)
     variable = options.attribute or _variable(matches, source)
     seen = survey(list(masks.values()), lambda name: _plane(source, name, variable))
-    labels = given_labels(source, options)
+    labels, said = given_table(source, options)
     if labels is None and options.num_classes is None:
         labels = _named(source, set(masks.values()), seen)
     meaning = value_meaning(seen, labels, options.num_classes, source.path)
@@ -51,7 +51,7 @@ def read(source: Source, options: Options) -> Conversion:
         return class_ids_of(_plane(source, name, variable), meaning.ids, name)
 
     items, scaled = fitted_items(matches, source, ids_of)
-    return Conversion(meaning.labels, items, (f"Label maps are in {variable}.", *notes, *meaning.notes, *scaled))
+    return Conversion(meaning.labels, items, (f"Label maps are in {variable}.", *notes, *said, *meaning.notes, *scaled))
 
 
 def _plane(source: Source, name: str, variable: str) -> npt.NDArray[np.uint16]:

@@ -1,6 +1,7 @@
 """Masks of single objects: polygons and run lengths -> (H, W) arrays of booleans."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +13,7 @@ from pixelwise.errors import MissingExtra
 Region = npt.NDArray[np.bool_]
 """(H, W), True on the object."""
 
+_ELLIPSE_POINTS = 720
 _MAX_OUTSIDE = 10  # image sizes; a point further out is no point of an image and would take memory without end
 
 
@@ -34,8 +36,36 @@ def segmentation(value: Any, shape: tuple[int, int]) -> Region:
     if isinstance(value, Mapping):
         return _run_lengths(value, shape)
     if isinstance(value, Sequence) and not isinstance(value, str) and value:
-        return polygons(value, shape)
+        return polygons(parts_of(value), shape)
     raise NoRegion(f"has the segmentation {str(value)[:60]}", "polygons or run lengths")
+
+
+def parts_of(value: Sequence[Any]) -> Sequence[Any]:
+    """The polygons of a "segmentation", each as [x0, y0, x1, y1, ...].
+
+    COCO has a list of such lists. Of one flat list (VIA's export), and of a list of points [x, y], one polygon is made.
+    """
+    if all(isinstance(entry, int | float) for entry in value):
+        return [value]
+    if all(isinstance(entry, list) and len(entry) == 2 for entry in value):
+        return [[coordinate for point in value for coordinate in point]]
+    return value
+
+
+def ellipse(center: tuple[float, float], radii: tuple[float, float]) -> list[tuple[float, float]]:
+    """The corners of a polygon for an upright ellipse or a circle."""
+    angles = (2 * math.pi * i / _ELLIPSE_POINTS for i in range(_ELLIPSE_POINTS))
+    return [(center[0] + radii[0] * math.cos(a), center[1] + radii[1] * math.sin(a)) for a in angles]
+
+
+def turned(
+    points: Iterable[tuple[float, float]], center: tuple[float, float], radians: float
+) -> Iterable[tuple[float, float]]:
+    """`points` turned clockwise, as seen with y downwards, about `center`."""
+    cosine, sine = math.cos(radians), math.sin(radians)
+    for x, y in points:
+        dx, dy = x - center[0], y - center[1]
+        yield center[0] + dx * cosine - dy * sine, center[1] + dx * sine + dy * cosine
 
 
 def polygons(parts: Sequence[Any], shape: tuple[int, int]) -> Region:
@@ -56,6 +86,15 @@ def polygons(parts: Sequence[Any], shape: tuple[int, int]) -> Region:
     return runs(_decompressed(merged["counts"].decode()), shape, by_columns=True)
 
 
+def cut(region: Region) -> tuple[tuple[slice, slice], Region]:
+    """Where a region lies, and this part of it: of many objects the whole planes would fill the memory."""
+    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+    if not len(rows):
+        return (slice(0, 0), slice(0, 0)), region[:0, :0]
+    place = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return place, region[place].copy()
+
+
 def runs(counts: Sequence[int], shape: tuple[int, int], *, by_columns: bool) -> Region:
     """Alternating lengths of outside and inside, outside first, that fill `shape` by columns or by rows.
 
@@ -74,7 +113,7 @@ def _polygon(part: Any, shape: tuple[int, int]) -> list[float]:
     """The coordinates of one polygon, checked."""
     try:
         points = np.asarray(part, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # OverflowError: a whole number of hundreds of digits
         points = np.empty((0, 0))
     limit = _MAX_OUTSIDE * max(shape)
     if points.ndim != 1 or len(points) % 2 or not np.isfinite(points).all() or (np.abs(points) > limit).any():

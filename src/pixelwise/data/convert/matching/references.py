@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
 from pixelwise.data.convert.source import Source
@@ -36,6 +36,14 @@ def short_names(references: Sequence[str]) -> list[str]:
     paths = [posixpath.splitext("/".join(_parts(reference)))[0] for reference in references]
     stems = [path.rsplit("/", 1)[-1] for path in paths]
     return stems if len({stem.casefold() for stem in stems}) == len(stems) else paths
+
+
+def names_by_split(splits: Mapping[str, str | None]) -> dict[str, str]:
+    """{file: its name in a dataset} of {file: split}; names are `short_names` among those of a split."""
+    files: dict[str | None, list[str]] = defaultdict(list)
+    for file, split in splits.items():
+        files[split].append(file)
+    return {file: name for same in files.values() for file, name in zip(same, short_names(same), strict=True)}
 
 
 class Lookup:

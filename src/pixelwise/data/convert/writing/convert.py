@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.data.convert.conversion import Conversion, Item, Options
-from pixelwise.data.convert.menu import FORMATS
+from pixelwise.data.convert.menu import FORMATS, unknown_format
 from pixelwise.data.convert.source import Source, open_source
 from pixelwise.data.convert.writing.account import accounted
 from pixelwise.data.convert.writing.copying import copied
@@ -23,7 +23,6 @@ from pixelwise.data.findings import FileFault, Finding
 from pixelwise.errors import DataError, Interrupted, SettingsError, Unwritable
 from pixelwise.labels import MAX_CLASSES, LabelTable
 from pixelwise.outputs import whole
-from pixelwise.values import unknown_name
 from pixelwise.workers import Progress, available_cores, in_order
 
 _MAX_WORKERS = 8
@@ -79,7 +78,7 @@ def convert(
 def _settings(form: str, options: Options) -> dict[str, Any]:
     """What was asked for, as JSON holds it; SettingsError where the format has no use for it."""
     if form not in FORMATS:
-        raise SettingsError(unknown_name(form, FORMATS, "format"))
+        raise SettingsError(unknown_format(form))
     for name in ("images", "masks", "attribute"):
         if getattr(options, name) is not None and name not in FORMATS[form].accepts:
             useful = ", ".join(other for other in FORMATS if name in FORMATS[other].accepts)
@@ -228,7 +227,8 @@ def _finished(report: ConversionReport) -> ConversionReport:
     classes = ",\n".join(f"  {json.dumps(entry, ensure_ascii=False)}" for entry in report.labels.to_json())
     account = json.dumps(report.to_json(), indent=2, ensure_ascii=False)
     for name, text in (("classes.json", f"[\n{classes}\n]\n"), ("conversion.json", f"{account}\n")):
-        _write(dataset / FOLDER / name, text.encode())
+        # A name of a file may hold half a character; escaped, it is JSON as it was in its source.
+        _write(dataset / FOLDER / name, text.encode(errors="backslashreplace"))
         (dataset / FOLDER / name).replace(dataset / name)
     # The journal goes last: without it, what is left could not be told from a stranger's folder.
     for folder in ("images", "masks"):

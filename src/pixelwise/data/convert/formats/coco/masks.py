@@ -11,7 +11,7 @@ from pixelwise.data.convert.classes.names import Classes
 from pixelwise.data.convert.conversion import Drawn
 from pixelwise.data.convert.formats.coco.ids import plain_id
 from pixelwise.data.convert.formats.outlines import Points, count_object
-from pixelwise.data.convert.formats.polygons import NoRegion, Region, segmentation
+from pixelwise.data.convert.formats.polygons import NoRegion, Region, cut, parts_of, segmentation
 from pixelwise.data.convert.matching.references import Lookup
 from pixelwise.data.convert.objects import EMPTY, NO_CATEGORY, Objects
 from pixelwise.data.convert.source import Source
@@ -64,7 +64,7 @@ def painted(
     objects, counts = [], Objects()
     for annotation in annotations:
         category, name = annotation.get("category_id"), f"annotation {annotation.get('id')} of {image['file_name']}"
-        place, region = _cut(_region(document, image, annotation, reader.source, shape))
+        place, region = cut(_region(document, image, annotation, reader.source, shape))
         if reader.knows(category):
             outline = _outline(annotation["segmentation"])
             count_object(counts, name, outline, has_pixels=bool(region.size), shape=shape)
@@ -80,7 +80,8 @@ def painted(
 
 def _outline(value: Any) -> list[Points]:
     """The polygons of a segmentation that was read; none where it has run lengths."""
-    return [] if isinstance(value, Mapping) else [np.asarray(part, dtype=np.float64).reshape(-1, 2) for part in value]
+    parts = [] if isinstance(value, Mapping) else parts_of(value)
+    return [np.asarray(part, dtype=np.float64).reshape(-1, 2) for part in parts]
 
 
 def _region(
@@ -94,15 +95,6 @@ def _region(
             document.name, f"annotation {annotation.get('id')} of {image['file_name']} {found}", expected=expected,
             remedy="Draw the object's mask, or remove the annotation.",
         ) from None  # fmt: skip
-
-
-def _cut(region: Region) -> tuple[tuple[slice, slice], Region]:
-    """Where a region lies, and this part of it: of many objects the whole planes would fill the memory."""
-    rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
-    if not len(rows):
-        return (slice(0, 0), slice(0, 0)), region[:0, :0]
-    place = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    return place, region[place].copy()
 
 
 def _shape(document: Document, image: Mapping[str, Any], source: Source) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pixelwise.data.convert.classes.names import Named, class_table, with_background
+from pixelwise.data.convert.classes.names import Named, by_number, class_table, with_background
 from pixelwise.data.convert.conversion import Conversion, Item, Options
 from pixelwise.data.convert.formats.coco.ids import Ids, plain_id
 from pixelwise.data.convert.formats.coco.masks import DECODERS, Document, Reader, objects_of
@@ -27,7 +27,6 @@ _KINDS = ("panoptic", "stuff", "instances")
 _OTHER_KINDS = ("captions", "image_info", "person_keypoints")
 _PARTS = ("images", "annotations", "categories")
 _IDS = ("id", "image_id", "category_id")
-_MAX_VALUE = 65535  # of a source in a label table
 
 
 def read(source: Source, options: Options) -> Conversion:
@@ -151,17 +150,7 @@ def _categories(documents: Sequence[Document]) -> tuple[list[Named], dict[int, s
                     f"{names[category_id]!r}. Expected one list of categories; convert the files one by one."
                 )
             colors.setdefault(name.strip(), category.get("color"))
-    ids: dict[str, list[int]] = defaultdict(list)
-    for category_id in sorted(names):
-        ids[names[category_id]].append(category_id)
-    notes = [
-        f"The categories {', '.join(map(str, shared))} are all called {name} and became one class."
-        for name, shared in ids.items()
-        if len(shared) > 1
-    ]
-    named = [
-        Named(name, _color(colors[name]), tuple(i for i in same if 0 <= i <= _MAX_VALUE)) for name, same in ids.items()
-    ]
+    named, notes = by_number(names, {name: _color(color) for name, color in colors.items()}, "categories")
     return named, names, notes
 
 

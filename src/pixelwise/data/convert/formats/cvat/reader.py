@@ -5,7 +5,6 @@ masks in SegmentationClass, their names in ImageSets/Segmentation, the colours i
 """
 
 import posixpath
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -14,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.data.convert.classes.color_tables import label_map_in
 from pixelwise.data.convert.classes.mapping import class_ids_of, colors_of
 from pixelwise.data.convert.classes.names import Named, class_table
 from pixelwise.data.convert.conversion import Conversion, Item, Options
@@ -23,7 +23,7 @@ from pixelwise.data.convert.source import Source
 from pixelwise.data.masks.decoding import decode
 from pixelwise.data.masks.raw import color_number
 from pixelwise.errors import DataError
-from pixelwise.labels import IGNORE, Color, LabelTable
+from pixelwise.labels import IGNORE, LabelTable
 
 _MASKS = "SegmentationClass"
 _OBJECTS = "SegmentationObject"
@@ -97,7 +97,7 @@ def _splits(source: Source, root: str) -> dict[str, str | None]:
 def _table(source: Source, roots: list[str], options: Options) -> _Table:
     """The classes of all folders, which must have one labelmap.txt or equal ones."""
     files = [root + _LABELS for root in roots if root + _LABELS in source]
-    lists = [_labelmap(source, name) for name in files]
+    lists = [label_map_in(source, name) for name in files]
     if any(listed != lists[0] for listed in lists):
         raise DataError(f"{source.path}: {' and '.join(files)} differ. Convert their folders one by one.")
     if not lists:
@@ -121,23 +121,6 @@ def _table(source: Source, roots: list[str], options: Options) -> _Table:
     colors = {color_number(color): classes.ids.get(name, IGNORE) for name, color in lists[0].items()}
     indices = {i: classes.ids.get(name, IGNORE) for i, name in enumerate(lists[0])}
     return _Table(labels, colors, indices, tuple(notes))
-
-
-def _labelmap(source: Source, name: str) -> dict[str, Color]:
-    """{label: colour} from lines "label:red,green,blue:parts:actions"."""
-    labels: dict[str, Color] = {}
-    for number, line in enumerate(source.read(name).decode("utf-8-sig", "replace").splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        fit = re.fullmatch(r"(.+):\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*:[^:]*:[^:]*", line.strip())
-        color = (int(fit[2]), int(fit[3]), int(fit[4])) if fit else (256, 256, 256)
-        if fit is None or max(color) > 255 or fit[1].strip() in labels or color in labels.values():
-            raise source.fault(
-                name, f"line {number} is {line.strip()!r}",
-                expected="a label and a colour of its own such as car:0,0,142::", remedy="Export it again.",
-            )  # fmt: skip
-        labels[fit[1].strip()] = color
-    return labels
 
 
 def _class_ids(source: Source, mask: str, table: _Table) -> npt.NDArray[np.uint8]:

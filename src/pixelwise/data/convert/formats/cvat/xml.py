@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from pixelwise.data.convert.classes.names import Classes, Named, class_table, with_background
+from pixelwise.data.convert.classes.names import Classes, Named, class_table, shown_color, with_background
 from pixelwise.data.convert.conversion import Conversion, Drawn, Item, Options
 from pixelwise.data.convert.formats.outlines import count_object
-from pixelwise.data.convert.formats.polygons import NoRegion, Region, polygons, runs
+from pixelwise.data.convert.formats.polygons import NoRegion, Region, ellipse, polygons, runs, turned
 from pixelwise.data.convert.matching.references import Lookup, images_of, short_names, split_of
 from pixelwise.data.convert.objects import PASSED_OVER, Objects
 from pixelwise.data.convert.source import Source
@@ -22,7 +22,6 @@ from pixelwise.labels import IGNORE, Color
 
 _AREAS = ("polygon", "box", "ellipse", "mask")
 _WITHOUT_AREA = ("polyline", "points", "cuboid", "skeleton")
-_ELLIPSE_POINTS = 720
 
 
 class _File(NamedTuple):
@@ -89,18 +88,10 @@ def _labels(files: Iterable[_File], source: Source) -> list[Named]:
         for label in file.root.iterfind("meta//labels/label"):
             name = (label.findtext("name") or "").strip()
             if name and label.find("parent") is None:  # points of a skeleton have a parent
-                colors.setdefault(name, _color(label.findtext("color")))
+                colors.setdefault(name, shown_color(label.findtext("color")))
     if not colors:
         raise DataError(f"{source.path}: the XML lists no labels in its <meta>. Export it again.")
     return [Named(name, color) for name, color in colors.items()]
-
-
-def _color(text: str | None) -> Color | None:
-    try:
-        red, green, blue = bytes.fromhex((text or "").strip().removeprefix("#"))
-    except ValueError:  # colours are for show; ours take their place
-        return None
-    return red, green, blue
 
 
 def _items(file: _File, source: Source, classes: Classes, lookup: Lookup) -> list[Item]:
@@ -159,21 +150,10 @@ def _corners(kind: str, entry: Mapping[str, str]) -> list[float]:
         center = (left + right) / 2, (top + bottom) / 2
     else:
         x, y, horizontal, vertical = (float(entry[name]) for name in ("cx", "cy", "rx", "ry"))
-        angles = (2 * math.pi * i / _ELLIPSE_POINTS for i in range(_ELLIPSE_POINTS))
-        corners = [(x + horizontal * math.cos(a), y + vertical * math.sin(a)) for a in angles]
         center = x, y
-    turned = _turned(corners, center, float(entry.get("rotation", "0")))
-    return [value for point in turned for value in point]
-
-
-def _turned(
-    points: Iterable[tuple[float, float]], center: tuple[float, float], degrees: float
-) -> Iterable[tuple[float, float]]:
-    """`points` turned clockwise about `center`, as CVAT shows them."""
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    for x, y in points:
-        dx, dy = x - center[0], y - center[1]
-        yield center[0] + dx * cosine - dy * sine, center[1] + dx * sine + dy * cosine
+        corners = ellipse(center, (horizontal, vertical))
+    angle = math.radians(float(entry.get("rotation", "0")))
+    return [value for point in turned(corners, center, angle) for value in point]
 
 
 def _mask(entry: Mapping[str, str], shape: tuple[int, int]) -> Region:

@@ -98,7 +98,7 @@ def _points(entry: Mapping[str, Any], what: str, kind: str, shape: tuple[int, in
         raise NoRegion(f"has {what} of the type {kind!r}", f"one of {', '.join(_POINTS)}")
     try:
         points = np.asarray(entry["points"], dtype=np.float64)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         points = np.empty(0)
     if points.ndim != 2 or points.shape[1] != 2 or not (np.abs(points) <= _MAX_OUTSIDE * max(shape)).all():
         raise NoRegion(f"has {what} with the points {str(entry.get('points'))[:60]}", "points [x, y] near the image")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pixelwise.data.convert.classes.color_tables import found_table, label_map_in
 from pixelwise.data.convert.classes.mapping import colors_of, values_of
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.source import Source
@@ -59,6 +60,9 @@ def classes(source: Source, options: Options, masks: Masks) -> VocClasses:
         return _by_index(LabelTable.numbered(options.num_classes).names, masks, source, "")
     if _is_voc(source, masks):
         return _by_index(VOC_NAMES, masks, source, "The files are named as PASCAL VOC's, so its 21 classes are taken.")
+    found = found_table(source)
+    if found is not None:
+        return _by_index(found.labels.names, masks, source, " ".join(found.notes))
     raise DataError(
         f"{source.path}: does not say what its classes are{_values_found(source, masks)}. The files are not named as "
         "PASCAL VOC's. Name the classes with --classes FILE, with class_names.txt in the source (one name a line, "
@@ -107,13 +111,7 @@ def _in_color(source: Source, masks: Masks) -> bool:
 
 def _of_label_map(source: Source, name: str) -> VocClasses:
     """CVAT's and datumaro's table: lines of `name:red,green,blue:parts:actions`, in the order of the indices."""
-    colors: dict[str, Color] = {}
-    for line in source.read(name).decode("utf-8-sig", "replace").splitlines():
-        if line.strip() and not line.startswith("#"):
-            label, _, rest = line.partition(":")
-            colors[label.strip()] = _color(rest.split(":")[0], f"{source.file(name)}: {line.strip()!r}")
-    if len(set(colors.values())) < len(colors):
-        raise DataError(f"{source.file(name)}: gives two classes one colour, expected one for each. Correct the file.")
+    colors = label_map_in(source, name)
     border = colors.pop("ignored", BORDER)
     by_index = dict(enumerate(colors.values()))
     sources = {i: [color] for i, color in by_index.items()}
@@ -121,16 +119,6 @@ def _of_label_map(source: Source, name: str) -> VocClasses:
     by_color = {color_number(border): IGNORE} | {color_number(color): i for i, color in by_index.items()}
     by_value = {i: i for i in by_index} | {IGNORE: IGNORE}
     return VocClasses(labels, by_value, by_color, True, (f"Class names and colours are from {name}.",))
-
-
-def _color(text: str, where: str) -> Color:
-    try:
-        red, green, blue = (int(part) for part in text.split(","))
-        if not all(0 <= part <= 255 for part in (red, green, blue)):
-            raise ValueError
-    except ValueError:
-        raise DataError(f"{where} has no colour, expected name:red,green,blue:: with 0 to 255.") from None
-    return (red, green, blue)
 
 
 def _is_voc(source: Source, masks: Masks) -> bool:

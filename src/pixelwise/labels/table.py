@@ -9,15 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from pixelwise.errors import DataError, SettingsError
-
-IGNORE = 255
-"""The class id of pixels that count for nothing, in the loss and in every score."""
-
-MAX_CLASSES = 254
-
-Color = tuple[int, int, int]
-SourceValue = int | Color
-"""What a class was in the masks that people gave: a number or a colour."""
+from pixelwise.labels.files.entries import is_text, told
+from pixelwise.labels.files.reading import entries_at, entries_in
+from pixelwise.labels.ids import IGNORE, MAX_CLASSES, Color, SourceValue, hex_color
 
 # Okabe and Ito's colours, which colour-blind readers tell apart (https://jfly.uni-koeln.de/color/).
 _FIRST_COLORS: tuple[Color, ...] = (
@@ -25,6 +19,8 @@ _FIRST_COLORS: tuple[Color, ...] = (
     (0, 114, 178), (213, 94, 0), (204, 121, 167), (128, 128, 128),
 )  # fmt: skip
 _BACKGROUND_NAMES = {"background", "void", "other", "unlabelled", "unlabeled"}
+_MOST_LETTERS = 200
+_LARGEST_SOURCE = 65535
 _SIDES = {"left": "right", "right": "left"}
 
 
@@ -70,19 +66,22 @@ class LabelTable:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read `classes.json`: `{"0": "sky"}` or `[{"id": 0, "name": "sky", "color": "#87ceeb"}]`.
+        """Read a file that names the classes: `{"0": "sky"}` or `[{"id": 0, "name": "sky", "color": "#87ceeb"}]`.
 
         The list may say what a class is in the masks as people have them: `"source": 7`, `"#87ceeb"` or a list of
-        these. An entry of id 255 names what is ignored.
+        these. An entry of id 255 names what is ignored. Other files that name classes are read as well: _classes.csv,
+        dataset.json, data.yaml, labelmap.txt, id2label.json, lists and tables, see `labels.files`.
+
+        Raises:
+            DataError: the file cannot be read, or the classes are not 2 to 254 with ids from 0 on and names of their
+                own; NoClassNames where it speaks of something else.
         """
-        try:
-            content = json.loads(path.read_text(encoding="utf-8-sig"))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{path}: cannot be read as JSON ({error}). Expected class names such as "
-                '{"0": "sky", "1": "road"}; correct the file or remove it.'
-            ) from None
-        return cls.from_json(content, source=str(path))
+        return cls.from_json(entries_at(path), source=str(path))
+
+    @classmethod
+    def of_bytes(cls, name: str, content: bytes, *, source: str) -> Self:
+        """As `read`, from the content of the file called `name`; `source` is named in errors."""
+        return cls.from_json(entries_in(name, content, source), source=source)
 
     @classmethod
     def from_json(cls, content: Any, *, source: str) -> Self:
@@ -103,6 +102,7 @@ class LabelTable:
             raise DataError(
                 f"{source}: class ids are {_shorten(ids)}. Expected 2 to {MAX_CLASSES} classes numbered "
                 f"0, 1, 2, ... without gaps ({IGNORE} means ignored and is not listed); renumber the classes."
+                f"{_as_sources(ids, names)}"
             )
         ordered = [names[i] for i in ids]
         twice = sorted({name for name in ordered if ordered.count(name) > 1})
@@ -142,11 +142,6 @@ def _other_side(name: str) -> str | None:
     return None if other == name.casefold() else other
 
 
-def hex_color(color: Color) -> str:
-    """A colour as "#rrggbb"."""
-    return "#{:02x}{:02x}{:02x}".format(*color)
-
-
 def _entries(content: Any, source: str) -> dict[int, Mapping[str, Any]]:
     """{class id: entry} of either form, every entry with a name."""
     if isinstance(content, dict):
@@ -163,8 +158,14 @@ def _entries(content: Any, source: str) -> dict[int, Mapping[str, Any]]:
         class_id = _class_id(entry, source)
         if class_id in entries:
             raise DataError(f"{source}: class id {class_id} is listed twice. List each class once.")
-        if not isinstance(entry.get("name"), str) or not entry["name"].strip():
-            raise DataError(f"{source}: class {class_id} has the name {entry.get('name')!r}, expected a text.")
+        name = entry.get("name")
+        if not isinstance(name, str) or not name.strip():
+            raise DataError(f"{source}: class {class_id} has the name {told(name)}, expected a text.")
+        if not is_text(name.strip()) or len(name) > _MOST_LETTERS:
+            raise DataError(
+                f"{source}: class {class_id} has the name {told(name)}, expected at most {_MOST_LETTERS} letters "
+                "without line breaks and other control characters. Correct it."
+            )
         entries[class_id] = entry
     return entries
 
@@ -173,7 +174,7 @@ def _class_id(entry: Mapping[str, Any], source: str) -> int:
     try:
         return int(str(entry["id"]))
     except (KeyError, ValueError):
-        found = repr(entry["id"]) if "id" in entry else "no id"
+        found = told(entry["id"]) if "id" in entry else "no id"
         raise DataError(f"{source}: {found} where a class id (0, 1, 2, ...) was expected.") from None
 
 
@@ -199,7 +200,9 @@ def _sources(value: Any, where: str) -> list[SourceValue]:
 
 
 def _is_source(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 65535)
+    return isinstance(value, str) or (
+        isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_SOURCE
+    )
 
 
 def _source_json(values: Sequence[SourceValue]) -> Any:
@@ -217,6 +220,17 @@ def _default_color(class_id: int, name: str) -> Color:
     lightness = (0.35, 0.55, 0.75)[class_id % 3]
     red, green, blue = colorsys.hls_to_rgb(hue, lightness, 0.65)
     return (round(red * 255), round(green * 255), round(blue * 255))
+
+
+def _as_sources(ids: Sequence[int], names: Mapping[int, str]) -> str:
+    """How a classes.json says that masks hold ids with gaps."""
+    if not 2 <= len(ids) <= MAX_CLASSES or not 0 <= ids[0] <= ids[-1] <= _LARGEST_SOURCE:
+        return ""
+    entries = [{"id": i, "name": names[value], "source": value} for i, value in enumerate(ids[:2])]
+    return (
+        " If the masks hold these values, name them by a classes.json such as "
+        f"[{', '.join(map(json.dumps, entries))}{', ...' if len(ids) > 2 else ''}]."
+    )
 
 
 def _shorten(ids: Sequence[int]) -> str:
