@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from pixelwise.api.arguments import PathLike, path_of, paths_of
+from pixelwise.api.arguments import PathLike
+from pixelwise.api.splits import of_split, open_split, said_of, split_of
 from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.batches import EvaluationBatches
 from pixelwise.data.check.dataset import CheckReport, check_dataset
-from pixelwise.data.dataset.channels import SPLITS
-from pixelwise.data.dataset.pairs import Dataset, Pair, open_dataset
+from pixelwise.data.dataset.pairs import Dataset, Pair
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import LabelTable
@@ -29,6 +29,7 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     split: str = "validation",
     output: PathLike | None = None,
     channels: Mapping[str, PathLike | None] | None = None,
+    split_by: str | None = None,
     tile: int | None = None,
     device: str | None = None,
     precision: str | None = None,
@@ -39,10 +40,12 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     Args:
         model: a run folder, a bundle folder or a model.tar.gz.
         dataset: as in `check`; only `split` is looked at.
-        split: "train", "validation" or "test".
+        split: "train", "validation" or "test". Where the dataset gives no validation, train and validation are those
+            of the run (`split.json` beside the model); without that file they are made again by the run's rule.
         output: a folder for scores.json, images.json (for `compare`) and report/index.html. Without it, the report
             of a run folder is written anew, and of other models nothing.
         channels: as in `check`.
+        split_by: as in `check`, where there is no `split.json`; by default the model's own.
         tile: images longer than this many pixels go through overlapping tiles.
         device: as in `train`.
         precision: "bfloat16" or "float32"; by default that of the training.
@@ -54,11 +57,13 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     """
     bundle = load_bundle(Path(model))
     folder = None if output is None else made_folder(Path(output))
-    checked = _checked(bundle, dataset, split, channels)
+    rule = split_of(Path(model), bundle, split_by)
+    checked = _checked(bundle, open_split(dataset, split, channels, rule), split)
     pairs = checked.pairs[split]
     with started(device, precision or bundle.settings.precision) as runtime:
         predictor = Predictor(bundle, runtime, tile=tile)
         evaluation = _evaluated(predictor, pairs, _counting(progress, len(pairs)))
+        evaluation = dataclasses.replace(evaluation, notes=(*said_of(checked, rule), *evaluation.notes))
         if folder is not None:
             write_evaluation(evaluation, folder)
         run = Path(model) if (Path(model) / "metrics.jsonl").is_file() else None
@@ -106,16 +111,12 @@ def _evaluated(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[
     )
 
 
-def _checked(
-    bundle: Bundle, dataset: PathLike | None, split: str, channels: Mapping[str, PathLike | None] | None
-) -> CheckReport:
+def _checked(bundle: Bundle, opened: Dataset, split: str) -> CheckReport:
     """The split, looked at and found sound, with the classes of the model."""
-    if split not in SPLITS:
-        raise SettingsError(f"split is {split!r}, expected one of {', '.join(SPLITS)}.")
-    opened = open_dataset(path_of(dataset), required=(split, f"{split}_annotation"), channels=paths_of(channels))
     _require_same_classes(opened.classes_file, bundle.labels)
-    only = Dataset({split: opened.splits[split]}, None)
-    checked = check_dataset(only, num_classes=bundle.labels.num_classes)
+    names = (split,) if opened.rule is None else ("train", "validation")
+    alone = Dataset({name: opened.splits[name] for name in names}, None, layout=opened.layout, rule=opened.rule)
+    checked = of_split(check_dataset(alone, num_classes=bundle.labels.num_classes, only=split), split)
     checked.require_sound()
     return checked
 

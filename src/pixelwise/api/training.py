@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.api.arguments import PathLike
-from pixelwise.api.datasets import check
+from pixelwise.api.datasets import checked
 from pixelwise.bundle import Bundle, load_bundle, save_bundle
 from pixelwise.data.batches import EvaluationBatches
 from pixelwise.data.check.dataset import CheckReport
+from pixelwise.data.dataset.splits.division import SplitRule
 from pixelwise.errors import SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.report.run.gather import Report, read_history, write_report_of
@@ -18,7 +19,7 @@ from pixelwise.runtime import alone, rank_here
 from pixelwise.scoring.evaluate import evaluate as evaluate_pairs
 from pixelwise.settings import Settings
 from pixelwise.training.clock import EXAMINED
-from pixelwise.training.folder import prepare_folder, read_run_settings
+from pixelwise.training.folder import prepare_folder, read_run_settings, require_split, split_to_resume
 from pixelwise.training.initial import network_of
 from pixelwise.training.run import TrainingRequest, TrainingResult, train_run
 
@@ -33,6 +34,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     device: str | None = None,
     classes: PathLike | None = None,
     channels: Mapping[str, PathLike | None] | None = None,
+    split_by: str | None = None,
     quiet: bool = False,
     **settings: Any,
 ) -> TrainingResult:
@@ -47,6 +49,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         device: "cpu", "cuda", "cuda:1"; the first GPU, if there is one, by default.
         classes: as in `check`.
         channels: as in `check`.
+        split_by: as in `check`; a resumed run keeps its split.
         quiet: show nothing; the log is written all the same.
         settings: any of `pixelwise.Settings`.
 
@@ -60,9 +63,11 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     if rank_here() == 0:
         prepare_folder(folder, resume=resume)
     chosen = _settings(folder, config, settings, resume=resume, initial=initial)
-    report = check(
-        dataset, num_classes=chosen.num_classes, crop_size=chosen.crop_size, classes=classes, channels=channels
-    )
+    rule = split_to_resume(folder, split_by) if resume else SplitRule(split_by)
+    given: dict[str, Any] = {"classes": classes, "channels": channels}
+    report = checked(dataset, rule, num_classes=chosen.num_classes, crop_size=chosen.crop_size, **given)
+    if resume:
+        require_split(rule, report)
     report.require_sound()
     told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
     return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told))

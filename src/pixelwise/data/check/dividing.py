@@ -1,0 +1,155 @@
+"""Take validation from the pairs of train: what is alike or of one video stays together, classes are on both sides."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from pixelwise.data.check.duplicates import WORDS, Fingerprints, across, apart, video_neighbours, within
+from pixelwise.data.check.pair import Look
+from pixelwise.data.dataset.pairs import Pairs
+from pixelwise.data.dataset.splits.division import Division, SplitRule
+from pixelwise.data.dataset.splits.grouping import united
+from pixelwise.data.dataset.splits.pattern import grouped_by
+from pixelwise.data.dataset.splits.series import are_called_frames, runs
+from pixelwise.data.dataset.splits.sides import SHARE, Group, place, sides_of
+from pixelwise.errors import SettingsError
+from pixelwise.labels import IGNORE
+
+ALIKE = 0.34
+"""The median distance of neighbours in a series of numbered pictures up to which these are frames of a video.
+
+Every thirtieth frame of CamVid's drives has 0.31, a scanned volume 0.08; numbered photographs of one kind (people
+upright, pavements from above) have 0.39 to 0.45.
+"""
+
+_ROUNDS = 20
+
+Links = list[Sequence[int]]
+
+
+def kept_division(pairs: Pairs, rule: SplitRule) -> tuple[Division, dict[str, Pairs]] | None:
+    """The sides as a run began with them; None where there is no such run, or it was of quite another dataset.
+
+    Raises:
+        DataError: pairs of the run are missing.
+    """
+    kept, names = rule.kept, pairs.names
+    if kept is None or not kept.is_of(names):
+        return None
+    kept.require(names)
+    new = tuple(name for name in names if name not in kept.train and name not in kept.validation)
+    sides = {"train": pairs.only(kept.train), "validation": pairs.only(kept.validation)}
+    counts = (len(sides["train"]), len(sides["validation"]))
+    return Division(*counts, kept.split_by, source=kept.path, left_out=new), sides
+
+
+class Dividing:
+    """A division under way: names first, for the looks at the files to know which are looked at closely."""
+
+    def __init__(self, pairs: Pairs, rule: SplitRule) -> None:
+        """SettingsError where the pattern of `rule` does not fit the names."""
+        self.pairs, self.names, self.split_by = pairs, pairs.names, rule.split_by
+        self.keys = self.names
+        if self.split_by is not None:
+            try:
+                self.keys = grouped_by(self.split_by, self.names)
+            except SettingsError:
+                if not rule.is_own:
+                    raise
+                self.split_by = None
+
+    def likely(self) -> list[list[int]]:
+        """The positions of the pairs that will be train and validation, but for the few that change sides."""
+        sides = [place(key) < SHARE for key in self.keys]
+        return [[i for i, side in enumerate(sides) if side == is_validation] for is_validation in (False, True)]
+
+    def made(self, looks: Sequence[Look]) -> tuple[Division, dict[str, list[int]]]:
+        """The division, and {"train": positions, "validation": positions}."""
+        rows = [i for i, look in enumerate(looks) if look.fingerprint is not None]
+        prints = np.array([looks[i].fingerprint for i in rows], dtype=np.uint64).reshape(-1, WORDS)
+        classes = [frozenset(look.counts) - {IGNORE} for look in looks]
+        by_key: dict[str, list[int]] = {}
+        for i, key in enumerate(self.keys):
+            by_key.setdefault(key, []).append(i)
+        videos = self._videos(rows, prints)
+        links: Links = [*by_key.values(), *videos]
+        links += [(rows[link.first], rows[link.second]) for link in within(prints)]
+        leaders, note = united(len(self.names), links), ""
+        if len(set(leaders)) < 2 < 1 + len(self.names):
+            leaders, note = self._apart(list(by_key.values()), videos)
+        sides = self._sides(leaders, classes)
+        for _ in range(0 if note else _ROUNDS):
+            crossing = _crossing(sides, rows, prints)
+            closer = united(len(self.names), [*crossing, *((i, leader) for i, leader in enumerate(leaders))])
+            if not crossing or len(set(closer)) < 2:
+                break
+            leaders = closer
+            sides = self._sides(leaders, classes)
+        positions = {
+            name: [i for i, side in enumerate(sides) if side == is_validation]
+            for name, is_validation in (("train", False), ("validation", True))
+        }
+        return self._division(leaders, positions, note), positions
+
+    def _division(self, leaders: Sequence[int], positions: dict[str, list[int]], note: str) -> Division:
+        sizes = np.unique(leaders, return_counts=True)[1]
+        return Division(
+            len(positions["train"]),
+            len(positions["validation"]),
+            self.split_by,
+            groups=len(sizes),
+            united=int(sizes[sizes > 1].sum()),
+            note=note,
+        )
+
+    def _sides(self, leaders: Sequence[int], classes: Sequence[frozenset[int]]) -> list[bool]:
+        """Whether each pair is validation."""
+        members: dict[int, list[int]] = {}
+        for i, leader in enumerate(leaders):
+            members.setdefault(leader, []).append(i)
+        # By the smallest key: it stays the same when most pairs are added to a group.
+        groups = [
+            Group(min(self.keys[i] for i in each), len(each), frozenset().union(*(classes[i] for i in each)))
+            for each in members.values()
+        ]
+        of_group = dict(zip(members, sides_of(groups), strict=True))
+        return [of_group[leader] for leader in leaders]
+
+    def _videos(self, rows: Sequence[int], prints: Fingerprints) -> Links:
+        """The runs of numbered names that are videos: their neighbours look alike, or their names say so."""
+        row_of = {i: row for row, i in enumerate(rows)}
+        found: Links = []
+        for run in runs(self.names, video_neighbours):
+            steps = [(row_of[a], row_of[b]) for a, b in itertools.pairwise(run) if a in row_of and b in row_of]
+            first, second = ([step[side] for step in steps] for side in (0, 1))
+            distances = apart(prints[first], prints[second])
+            known = distances[~np.isnan(distances)]
+            is_alike = len(known) > 0 and float(np.median(known)) <= ALIKE
+            # What all names say tells nothing apart: then only the pictures count.
+            if is_alike or (len(run) < len(self.names) and are_called_frames([self.names[i] for i in run])):
+                found.append(run)
+        return found
+
+    def _apart(self, by_key: Links, videos: Links) -> tuple[list[int], str]:
+        """Groups where all pairs belong together, and the sentence that says so."""
+        count = len(self.names)
+        optimistic = "scores are optimistic. Give validation of its own"
+        if self.split_by is not None:
+            note = "Near-duplicates or a video join all groups of the pattern, so that only these were kept together: "
+            return united(count, by_key), f"{note}{optimistic}."
+        whole = next((run for run in videos if len(run) == count), None)
+        if whole is None:
+            note = "All pictures are near-duplicates or frames of one video, so that none were kept together: "
+            return list(range(count)), f"{note}{optimistic}, or --split-by."
+        cut = count - max(1, round(SHARE * count))
+        note = "All pairs are frames of one video, cut into its first and its last part: "
+        return united(count, [whole[:cut], whole[cut:]]), f"{note}{optimistic}, or --split-by."
+
+
+def _crossing(sides: Sequence[bool], rows: Sequence[int], prints: Fingerprints) -> Links:
+    """Pairs of pictures that are nearly the same and not on one side."""
+    of_sides = [[row for row, i in enumerate(rows) if sides[i] == is_validation] for is_validation in (False, True)]
+    train, validation = of_sides
+    twins = across(prints[train], prints[validation]) if train and validation else []
+    return [(rows[train[twin.first]], rows[validation[twin.second]]) for twin in twins]
