@@ -1,9 +1,11 @@
 """Take validation from the pairs of train: what is alike or of one video stays together, classes are on both sides."""
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelwise.data.check.duplicates import WORDS, Fingerprints, across, apart, video_neighbours, within
 from pixelwise.data.check.pair import Look
@@ -16,11 +18,12 @@ from pixelwise.data.dataset.splits.sides import SHARE, Group, place, sides_of
 from pixelwise.errors import SettingsError
 from pixelwise.labels import IGNORE
 
-ALIKE = 0.34
-"""The median distance of neighbours in a series of numbered pictures up to which these are frames of a video.
+NEARER, NEARER_OF_FEW, FEW = 0.85, 0.7, 5
+"""How far neighbours in a series of numbered pictures are apart, as a share of how far pictures of the set are (both
+medians), for them to be frames of a video; for series of fewer pictures than FEW it is less.
 
-Every thirtieth frame of CamVid's drives has 0.31, a scanned volume 0.08; numbered photographs of one kind (people
-upright, pavements from above) have 0.39 to 0.45.
+Drives of CamVid, every thirtieth frame, have 0.50 to 0.81, a scanned volume 0.58; numbered photographs 0.89 (pavements)
+to 1.0 (people, retinas, aerial tiles).
 """
 
 _ROUNDS = 20
@@ -117,34 +120,45 @@ class Dividing:
         return [of_group[leader] for leader in leaders]
 
     def _videos(self, rows: Sequence[int], prints: Fingerprints) -> Links:
-        """The runs of numbered names that are videos: their neighbours look alike, or their names say so."""
+        """The numbered names that are videos: neighbours look more alike than others, or the names say so.
+
+        These are whole series, whatever frames are missing; of a series that is all there is, the runs without a gap.
+        """
         row_of = {i: row for row, i in enumerate(rows)}
-        found: Links = []
-        for run in runs(self.names, video_neighbours):
+        anywhere = _median(apart(prints, np.roll(prints, len(prints) // 2, axis=0)))
+
+        def is_video(run: Sequence[int]) -> bool:
             steps = [(row_of[a], row_of[b]) for a, b in itertools.pairwise(run) if a in row_of and b in row_of]
             first, second = ([step[side] for step in steps] for side in (0, 1))
-            distances = apart(prints[first], prints[second])
-            known = distances[~np.isnan(distances)]
-            is_alike = len(known) > 0 and float(np.median(known)) <= ALIKE
-            # What all names say tells nothing apart: then only the pictures count.
-            if is_alike or (len(run) < len(self.names) and are_called_frames([self.names[i] for i in run])):
-                found.append(run)
-        return found
+            limit = NEARER if len(run) >= FEW else NEARER_OF_FEW
+            return _median(apart(prints[first], prints[second])) <= limit * anywhere
+
+        whole = [run for run in runs(self.names, lambda _first, _second: True) if len(run) < len(self.names)]
+        found: Links = [
+            run for run in whole if is_video(run) or are_called_frames([self.names[i] for i in run])
+        ]  # what all names say tells nothing apart
+        return found + [run for run in runs(self.names, video_neighbours) if is_video(run)]
 
     def _apart(self, by_key: Links, videos: Links) -> tuple[list[int], str]:
         """Groups where all pairs belong together, and the sentence that says so."""
         count = len(self.names)
-        optimistic = "scores are optimistic. Give validation of its own"
         if self.split_by is not None:
-            note = "Near-duplicates or a video join all groups of the pattern, so that only these were kept together: "
-            return united(count, by_key), f"{note}{optimistic}."
+            joined = "near-duplicates or a video join all groups of the pattern, so that only these were kept together"
+            return united(count, by_key), f"{joined}, and scores are optimistic: give validation of its own"
+        optimistic = "and scores are optimistic: give validation of its own, or --split-by"
         whole = next((run for run in videos if len(run) == count), None)
         if whole is None:
-            note = "All pictures are near-duplicates or frames of one video, so that none were kept together: "
-            return list(range(count)), f"{note}{optimistic}, or --split-by."
+            none = "all pictures are near-duplicates or frames of one video, so that nothing was kept together"
+            return list(range(count)), f"{none}, {optimistic}"
         cut = count - max(1, round(SHARE * count))
-        note = "All pairs are frames of one video, cut into its first and its last part: "
-        return united(count, [whole[:cut], whole[cut:]]), f"{note}{optimistic}, or --split-by."
+        ends = "all pairs are frames of one video, cut into its first and its last part"
+        return united(count, [whole[:cut], whole[cut:]]), f"{ends}, {optimistic}"
+
+
+def _median(distances: npt.NDArray[np.float64]) -> float:
+    """NaN where nothing is known."""
+    known = distances[~np.isnan(distances)]
+    return float(np.median(known)) if len(known) else math.nan
 
 
 def _crossing(sides: Sequence[bool], rows: Sequence[int], prints: Fingerprints) -> Links:

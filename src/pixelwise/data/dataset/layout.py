@@ -139,6 +139,8 @@ def _joined(top: Folders) -> Iterator[dict[str, Path]]:
             for (other, _), masks in by_kind.items():
                 if other == "mask":
                     yield _paired(images, masks)
+            if images.keys() == {"train"}:  # Training_Images beside Ground_Truth
+                yield from (_paired(images, {"train": masks}) for masks in _named(top, _MASKS))
 
 
 def _parsed(name: str) -> tuple[str | None, str | None, str]:

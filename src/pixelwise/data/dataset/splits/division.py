@@ -27,20 +27,21 @@ class Division:
     split_by: str | None = None
     groups: int | None = None  # that had to stay on one side each; None: a kept split does not say
     united: int = 0  # pairs that share their group with others
-    note: str = ""  # a sentence on what could not be had
+    note: str = ""  # what was done in place of the rule, and why
     source: Path | None = None  # the split.json that said it
     left_out: tuple[str, ...] = ()  # names of pairs that it does not list
 
     @property
     def how(self) -> str:
         """The rule in words, without a full stop."""
+        if self.note:
+            return self.note
         if self.split_by is not None:
             rule = f"whole groups of {self.split_by!r}, about a fifth, by a hash of what stands at {{}}"
         else:
             rule = "about a fifth by a hash of the names"
-        return (
-            f"{rule}; near-duplicates and frames of one video stay together, and classes are on both sides if they can"
-        )
+        together = "near-duplicates and frames of one video stay together"
+        return f"{rule}; {together}, and every class is on both sides where it can be"
 
     @property
     def text(self) -> str:
@@ -49,13 +50,18 @@ class Division:
         share = percent(self.validation / total) if total else "none"
         said = f"{self.validation:,} of {counted(total, 'pair')} ({share}) are validation"
         if self.source is None:
-            grouped = f" {counted(self.groups or 0, 'group')}, {self.united:,} pairs in groups of several."
-            return f"{said}, as none is given: {self.how}.{grouped}{f' {self.note}' if self.note else ''}"
+            return f"{said}, as none is given: {self.how}. {self.grouped}"
         new = f" New since then and left out: {counted(len(self.left_out), 'pair')}, {listed(self.left_out, 3)}."
         return f"{said}, by {self.source}.{new if self.left_out else ''}"
 
+    @property
+    def grouped(self) -> str:
+        """How many groups there were."""
+        return f"{counted(self.groups or 0, 'group')}, {self.united:,} pairs in groups of several."
+
     def to_json(self) -> dict[str, Any]:
         """The rule and the counts, as JSON has it."""
+        kept = {} if self.source is None else {"source": str(self.source), "left_out": list(self.left_out)}
         return {
             "train": self.train,
             "validation": self.validation,
@@ -64,7 +70,5 @@ class Division:
             "groups": self.groups,
             "united": self.united,
             "how": self.how,
-            "note": self.note or None,
-            "source": None if self.source is None else str(self.source),
-            "left_out": list(self.left_out),
+            **kept,
         }
