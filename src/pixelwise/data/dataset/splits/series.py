@@ -33,7 +33,11 @@ def runs(names: Sequence[str], is_next: Callable[[str, str], bool]) -> list[list
 
 
 def are_called_frames(names: Sequence[str]) -> bool:
-    """Whether a run says by its names that it is a video: by a word such as frame or clip, or by times of the day."""
-    first, last = names[0], names[-1]
-    numbers = [a for a, b in zip(re.findall("[0-9]+", first), re.findall("[0-9]+", last), strict=True) if a != b]
-    return bool(_WORDS.search(first)) or any(len(number) >= _TIME for number in numbers)
+    """Whether a run says by its names that it is a video: by a word such as frame or clip, or by times of the day.
+
+    Where the word stands, the last number of a name counts frames, and others count videos.
+    """
+    first, last = (re.findall("[0-9]+", names[i]) for i in (0, -1))
+    differing = [k for k, (a, b) in enumerate(zip(first, last, strict=True)) if int(a) != int(b)]
+    is_last = differing == [len(first) - 1]
+    return (is_last and bool(_WORDS.search(names[0]))) or any(len(first[k]) >= _TIME for k in differing)
