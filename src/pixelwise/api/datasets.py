@@ -38,16 +38,15 @@ def check(  # noqa: PLR0913  # the door lists what one may ask for
     """Look at every file of a dataset folder; faults and facts come in one report.
 
     Args:
-        dataset: a folder with train/, train_annotation/, validation/, validation_annotation/, or in another usual
-            layout. Where no validation is given, a part of train is taken.
+        dataset: a folder with train/, train_annotation/, validation/, validation_annotation/, or images/ and masks/ ...
         num_classes: how many classes there must be; else classes.json or the masks say.
         classes: a file like classes.json that lies elsewhere.
         channels: folders that lie elsewhere, such as {"train": ..., "train_annotation": ...}, or manifests.
         output: a folder for index.html, which shows the faulty places, and check.json, the report with the
             `fact_sheet` of the training images.
         config: as in `train`.
-        split_by: where no validation is given, a pattern of names such as "{}_*"; pairs with the same text at {} (of
-            one patient, field or drive) stay on one side.
+        split_by: where no validation is given, a part of train is taken; a pattern such as "{}_*" keeps pairs
+            together whose names have the same text at {} (patient, field, drive).
         progress: called with (pairs done, pairs in all).
         settings: of the training that is meant, as in `train`: images far smaller than its crop are a warning.
 

@@ -10,6 +10,7 @@ from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.batches import EvaluationBatches
 from pixelwise.data.check.dataset import CheckReport, check_dataset
 from pixelwise.data.dataset.pairs import Dataset, Pair
+from pixelwise.data.dataset.splits.division import SplitRule
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import LabelTable
@@ -40,30 +41,25 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     Args:
         model: a run folder, a bundle folder or a model.tar.gz.
         dataset: as in `check`; only `split` is looked at.
-        split: "train", "validation" or "test". Where the dataset gives no validation, train and validation are those
-            of the run (`split.json` beside the model); without that file they are made again by the run's rule.
-        output: a folder for scores.json, images.json (for `compare`) and report/index.html. Without it, the report
-            of a run folder is written anew, and of other models nothing.
+        split: "train", "validation" or "test"; without folders for it, as `split.json` beside the model has it.
+        output: a folder for scores.json, images.json (for `compare`) and report/index.html; else a run's is renewed.
         channels: as in `check`.
-        split_by: as in `check`, where there is no `split.json`; by default the model's own.
+        split_by: as in `check`, without `split.json`; by default the training's.
         tile: images longer than this many pixels go through overlapping tiles.
         device: as in `train`.
         precision: "bfloat16" or "float32"; by default that of the training.
         progress: called with (images done, images in all).
 
     Raises:
-        ModelError: the model cannot be loaded.
-        DataError: the split is missing or has faults.
+        ModelError: the model cannot be loaded; DataError: the split is missing or has faults.
     """
     bundle = load_bundle(Path(model))
     folder = None if output is None else made_folder(Path(output))
-    rule = split_of(Path(model), bundle, split_by)
-    checked = _checked(bundle, open_split(dataset, split, channels, rule), split)
+    checked, said = _checked(bundle, dataset, split, channels, split_of(Path(model), bundle, split_by))
     pairs = checked.pairs[split]
     with started(device, precision or bundle.settings.precision) as runtime:
         predictor = Predictor(bundle, runtime, tile=tile)
-        evaluation = _evaluated(predictor, pairs, _counting(progress, len(pairs)))
-        evaluation = dataclasses.replace(evaluation, notes=(*said_of(checked, rule), *evaluation.notes))
+        evaluation = _evaluated(predictor, pairs, said, _counting(progress, len(pairs)))
         if folder is not None:
             write_evaluation(evaluation, folder)
         run = Path(model) if (Path(model) / "metrics.jsonl").is_file() else None
@@ -97,10 +93,12 @@ def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
     return page.write_report(content, folder)
 
 
-def _evaluated(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[[int], None] | None) -> Evaluation:
+def _evaluated(
+    predictor: Predictor, pairs: Sequence[Pair], said: tuple[str, ...], on_images: Callable[[int], None] | None
+) -> Evaluation:
     if predictor.runtime.is_distributed:
         raise SettingsError("evaluate runs in one process. Start it without torchrun.")
-    return evaluate_pairs(
+    evaluation = evaluate_pairs(
         predictor.model,
         EvaluationBatches(pairs, predictor.labels),
         labels=predictor.labels,
@@ -109,16 +107,24 @@ def _evaluated(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[
         temperature=predictor.temperature,
         on_images=on_images,
     )
+    return dataclasses.replace(evaluation, notes=said + evaluation.notes)
 
 
-def _checked(bundle: Bundle, opened: Dataset, split: str) -> CheckReport:
-    """The split, looked at and found sound, with the classes of the model."""
+def _checked(
+    bundle: Bundle,
+    dataset: PathLike | None,
+    split: str,
+    channels: Mapping[str, PathLike | None] | None,
+    rule: SplitRule,
+) -> tuple[CheckReport, tuple[str, ...]]:
+    """The split, looked at and found sound, with the classes of the model; and what is to be said of it."""
+    opened = open_split(dataset, split, channels, rule)
     _require_same_classes(opened.classes_file, bundle.labels)
     names = (split,) if opened.rule is None else ("train", "validation")
     alone = Dataset({name: opened.splits[name] for name in names}, None, layout=opened.layout, rule=opened.rule)
     checked = of_split(check_dataset(alone, num_classes=bundle.labels.num_classes, only=split), split)
     checked.require_sound()
-    return checked
+    return checked, said_of(checked, rule)
 
 
 def _require_same_classes(classes_file: Path | None, labels: LabelTable) -> None:

@@ -54,8 +54,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         settings: any of `pixelwise.Settings`.
 
     Raises:
-        DataError: the dataset has faults; all of them are in the message.
-        SettingsError: a setting cannot be used.
+        DataError: the dataset has faults, all in the message; SettingsError: a setting cannot be used.
         TrainingError: the loss is not finite, or memory does not suffice; Interrupted: a signal, resumable.
     """
     started = time.monotonic()
@@ -64,10 +63,9 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         prepare_folder(folder, resume=resume)
     chosen = _settings(folder, config, settings, resume=resume, initial=initial)
     rule = split_to_resume(folder, split_by) if resume else SplitRule(split_by)
-    given: dict[str, Any] = {"classes": classes, "channels": channels}
-    report = checked(dataset, rule, num_classes=chosen.num_classes, crop_size=chosen.crop_size, **given)
-    if resume:
-        require_split(rule, report)
+    of_data: dict[str, Any] = {"classes": classes, "channels": channels, "num_classes": chosen.num_classes}
+    report = checked(dataset, rule, crop_size=chosen.crop_size, **of_data)
+    require_split(rule, report)
     report.require_sound()
     told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
     return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told))

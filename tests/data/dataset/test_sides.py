@@ -8,12 +8,12 @@ import pytest
 from pixelwise.data.dataset.splits.grouping import united
 from pixelwise.data.dataset.splits.pattern import grouped_by
 from pixelwise.data.dataset.splits.series import are_called_frames, runs
-from pixelwise.data.dataset.splits.sides import SHARE, Group, place, sides_of
+from pixelwise.data.dataset.splits.sides import SHARE, PairGroup, place, sides_of
 from pixelwise.errors import SettingsError
 
 
 def groups_of(*classes, pairs=1):
-    return [Group(f"g{i}", pairs, frozenset(each)) for i, each in enumerate(classes)]
+    return [PairGroup(f"g{i}", pairs, frozenset(each)) for i, each in enumerate(classes)]
 
 
 def missing(groups, sides):
@@ -41,24 +41,24 @@ def test_a_name_has_one_place_in_both_unicode_forms_and_any_name_has_one():
 
 def test_a_fifth_is_validation_and_stays_there_when_groups_come():
     names = [f"image_{i}" for i in range(2000)]
-    sides = dict(zip(names, sides_of([Group(name, 1) for name in names]), strict=True))
+    sides = dict(zip(names, sides_of([PairGroup(name, 1) for name in names]), strict=True))
     # A binomial of 2000 and 0.2 has the standard deviation 17.9; four of them are 72.
     assert abs(sum(sides.values()) - 400) < 72
     more = [*reversed(names), *(f"new_{i}" for i in range(500))]
-    later = dict(zip(more, sides_of([Group(name, 1) for name in more]), strict=True))
+    later = dict(zip(more, sides_of([PairGroup(name, 1) for name in more]), strict=True))
     assert {name: later[name] for name in names} == sides
 
 
 @pytest.mark.parametrize("count", range(2, 12))
 def test_each_side_has_a_group_and_validation_at_most_half(count):
     for start in range(40):
-        sides = sides_of([Group(f"{start}/{i}", 1) for i in range(count)])
+        sides = sides_of([PairGroup(f"{start}/{i}", 1) for i in range(count)])
         assert 1 <= sum(sides) <= count / 2
 
 
 def test_a_group_of_more_than_half_is_trained_on():
     for start in range(30):
-        groups = [Group(f"{start}/{i}", pairs) for i, pairs in enumerate((50, 10, 10))]
+        groups = [PairGroup(f"{start}/{i}", pairs) for i, pairs in enumerate((50, 10, 10))]
         sides = sides_of(groups)
         assert not sides[0]
         assert any(sides)
@@ -66,14 +66,14 @@ def test_a_group_of_more_than_half_is_trained_on():
 
 def test_no_group_and_one_group_have_no_validation():
     assert sides_of([]) == []
-    assert sides_of([Group("a", 3)]) == [False]
+    assert sides_of([PairGroup("a", 3)]) == [False]
 
 
 def test_every_class_that_can_be_is_on_both_sides():
     generator = np.random.default_rng(5)
     for trial in range(60):
         classes = [set(generator.choice(6, size=generator.integers(1, 4), replace=False).tolist()) for _ in range(8)]
-        groups = [Group(f"{trial}/{i}", 1, frozenset(each)) for i, each in enumerate(classes)]
+        groups = [PairGroup(f"{trial}/{i}", 1, frozenset(each)) for i, each in enumerate(classes)]
         fewest = min(
             missing(groups, sides) for sides in itertools.product((False, True), repeat=8) if 0 < sum(sides) < 8
         )
@@ -82,9 +82,9 @@ def test_every_class_that_can_be_is_on_both_sides():
 
 def test_as_few_groups_as_possible_change_sides():
     names = [f"n{i}" for i in range(60)]
-    plain = sides_of([Group(name, 1) for name in names])
+    plain = sides_of([PairGroup(name, 1) for name in names])
     rare = [i for i, side in enumerate(plain) if not side][:3]  # a class that only train would have
-    groups = [Group(name, 1, frozenset({0, 1} if i in rare else {0})) for i, name in enumerate(names)]
+    groups = [PairGroup(name, 1, frozenset({0, 1} if i in rare else {0})) for i, name in enumerate(names)]
     sides = sides_of(groups)
     changed = [i for i in range(60) if sides[i] != plain[i]]
     assert len(changed) == 1

@@ -1,6 +1,6 @@
 """Look at every file before any training: all faults and the facts of a dataset in one report."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -55,26 +55,14 @@ def check_dataset(
     dividing = Dividing(pairs["train"], dataset.rule) if dataset.rule and division is None else None
     given = given_labels(pairs, num_classes=num_classes, classes_file=classes_file or dataset.classes_file)
     findings += given.findings
-    done, total = 0, sum(map(len, pairs.values()))
+    looks = _Looks(given, crop_size, workers, progress, sum(map(len, pairs.values())))
     tallies: dict[str, Tally] = {}
-
-    def noted(looks: Iterator[Look]) -> Iterator[Look]:
-        nonlocal done
-        for look in looks:
-            done += 1
-            if progress is not None:
-                progress(done, total)
-            yield look
-
     for name, members in pairs.items():
-        likely = [list(range(len(members)))] if name != "train" or dividing is None else dividing.likely()
-        closely = {each[i] for each in likely for i in _chosen(len(each))}
-        looks = noted(_looks(members, given, crop_size, workers, closely=closely))
         if name == "train" and dividing is not None:
-            division, divided = _divided(dataset, dividing, list(looks))
+            division, divided = _divided(dataset, dividing, list(looks.at(members, dividing.likely())))
             tallies |= divided
         else:
-            tallies[name] = _tallied(Tally(dataset.splits[name], members), looks)
+            tallies[name] = _tallied(Tally(dataset.splits[name], members), looks.at(members, [range(len(members))]))
     report = _report({name: tallies[name] for name in SPLITS if name in tallies}, findings, given)
     return replace(report, layout=dataset.layout, division=division)
 
@@ -133,17 +121,30 @@ def _report(tallies: dict[str, Tally], findings: list[Finding], given: GivenLabe
     return CheckReport(tuple(findings), labels, labels_from, facts)
 
 
-def _looks(
-    pairs: Pairs, given: GivenLabels, crop_size: int | None, workers: int | None, *, closely: Container[int]
-) -> Iterator[Look]:
-    """A look at every pair, in order; at those of the positions `closely` a closer one."""
+class _Looks:
+    """Looks at pairs, counted over all splits."""
 
-    def look(numbered: tuple[int, Pair]) -> Look:
-        i, pair = numbered
-        return look_at(pair, num_classes=given.num_classes, crop_size=crop_size, closely=i in closely)
+    def __init__(
+        self, given: GivenLabels, crop_size: int | None, workers: int | None, progress: Progress | None, total: int
+    ) -> None:
+        self.given, self.crop_size, self.workers, self.progress = given, crop_size, workers, progress
+        self.done, self.total = 0, total
 
-    # Decoding releases the interpreter lock: threads do, and Pillow's histogram counts a mask in no time.
-    yield from in_order(look, enumerate(pairs), workers=workers)
+    def at(self, pairs: Pairs, parts: Iterable[Sequence[int]]) -> Iterator[Look]:
+        """A look at every pair, in order; closely at some of each of the `parts`, which are positions."""
+        closely = {part[i] for part in parts for i in _chosen(len(part))}
+        num_classes, crop_size = self.given.num_classes, self.crop_size
+
+        def look(numbered: tuple[int, Pair]) -> Look:
+            i, pair = numbered
+            return look_at(pair, num_classes=num_classes, crop_size=crop_size, closely=i in closely)
+
+        # Decoding releases the interpreter lock: threads do, and Pillow's histogram counts a mask in no time.
+        for each in in_order(look, enumerate(pairs), workers=self.workers):
+            self.done += 1
+            if self.progress is not None:
+                self.progress(self.done, self.total)
+            yield each
 
 
 def _chosen(count: int) -> set[int]:

@@ -14,7 +14,7 @@ from pixelwise.data.dataset.splits.division import Division, SplitRule
 from pixelwise.data.dataset.splits.grouping import united
 from pixelwise.data.dataset.splits.pattern import grouped_by
 from pixelwise.data.dataset.splits.series import are_called_frames, runs
-from pixelwise.data.dataset.splits.sides import SHARE, Group, place, sides_of
+from pixelwise.data.dataset.splits.sides import SHARE, PairGroup, place, sides_of
 from pixelwise.errors import SettingsError
 from pixelwise.labels import IGNORE
 
@@ -113,7 +113,7 @@ class Dividing:
             members.setdefault(leader, []).append(i)
         # By the smallest key: it stays the same when most pairs are added to a group.
         groups = [
-            Group(min(self.keys[i] for i in each), len(each), frozenset().union(*(classes[i] for i in each)))
+            PairGroup(min(self.keys[i] for i in each), len(each), frozenset().union(*(classes[i] for i in each)))
             for each in members.values()
         ]
         of_group = dict(zip(members, sides_of(groups), strict=True))
@@ -134,10 +134,16 @@ class Dividing:
             return _median(apart(prints[first], prints[second])) <= limit * anywhere
 
         whole = [run for run in runs(self.names, lambda _first, _second: True) if len(run) < len(self.names)]
-        found: Links = [
-            run for run in whole if is_video(run) or are_called_frames([self.names[i] for i in run])
-        ]  # what all names say tells nothing apart
-        return found + [run for run in runs(self.names, video_neighbours) if is_video(run)]
+        found: Links = []
+        taken: set[int] = set()
+        for run in [*whole, *runs(self.names, video_neighbours)]:
+            left = [i for i in run if i not in taken]  # a picture is of one video, and drives are no frames of another
+            # What all names say tells nothing apart.
+            is_called = len(left) < len(self.names) and are_called_frames([self.names[i] for i in left])
+            if len(left) > 1 and (is_called or is_video(left)):
+                found.append(left)
+                taken.update(left)
+        return found
 
     def _apart(self, by_key: Links, videos: Links) -> tuple[list[int], str]:
         """Groups where all pairs belong together, and the sentence that says so."""

@@ -10,6 +10,8 @@ _TIME = 13  # digits of a time in ms, us or ns since 1970
 def runs(names: Sequence[str], is_next: Callable[[str, str], bool]) -> list[list[int]]:
     """Positions of names that are equal but for one number, in its order, each a neighbour of the one before.
 
+    Runs that count with the last number of the names, as frames are counted, come first.
+
     Args:
         names: all of them.
         is_next: whether two such names are neighbours, such as `duplicates.video_neighbours`.
@@ -20,7 +22,7 @@ def runs(names: Sequence[str], is_next: Callable[[str, str], bool]) -> list[list
         for k in range(1, len(parts), 2):
             series.setdefault((k, (*parts[:k], *parts[k + 1 :])), []).append((int(parts[k]), i))
     found = []
-    for members in series.values():
+    for _, members in sorted(series.items(), key=lambda item: len(item[0][1]) - item[0][0]):
         members.sort()
         run = [members[0][1]]
         for _, i in members[1:]:
@@ -37,6 +39,8 @@ def are_called_frames(names: Sequence[str]) -> bool:
 
     Where the word stands, the last number of a name counts frames, and others count videos.
     """
+    if len(names) < 2:
+        return False
     first, last = (re.findall("[0-9]+", names[i]) for i in (0, -1))
     differing = [k for k, (a, b) in enumerate(zip(first, last, strict=True)) if int(a) != int(b)]
     is_last = differing == [len(first) - 1]

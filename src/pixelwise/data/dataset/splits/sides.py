@@ -11,7 +11,7 @@ SHARE = 0.2
 _DEPTH, _WIDTH = 4, 8  # of the search for several groups that change sides together
 
 
-class Group(NamedTuple):
+class PairGroup(NamedTuple):
     """Pairs that stay on one side; `key` is what is hashed."""
 
     key: str
@@ -28,7 +28,7 @@ def place(key: str) -> float:
     return int.from_bytes(blake2b(content, digest_size=8).digest()) / 2**64
 
 
-def sides_of(groups: Sequence[Group]) -> list[bool]:
+def sides_of(groups: Sequence[PairGroup]) -> list[bool]:
     """Whether each group is validation.
 
     That is so where the place of its key is below SHARE. Groups change sides only
@@ -56,7 +56,7 @@ def sides_of(groups: Sequence[Group]) -> list[bool]:
 class _Cover:
     """How many groups of each class are on each side; `order` is the order in which groups would change sides."""
 
-    def __init__(self, groups: Sequence[Group], sides: list[bool], order: Sequence[int]) -> None:
+    def __init__(self, groups: Sequence[PairGroup], sides: list[bool], order: Sequence[int]) -> None:
         self.groups, self.sides = groups, sides
         self.of_class: dict[int, list[int]] = {}
         for i in order:
