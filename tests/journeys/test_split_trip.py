@@ -68,7 +68,7 @@ def test_one_split_from_check_to_the_moved_model(flat, tmp_path, run):
     assert code == 0, err
     scores = json.loads(out)
     assert scores["images"] == len(validation)
-    assert "made anew" in scores["notes"][-1]
+    assert "made anew, as no split.json lies beside the model. To score every pair" in scores["notes"][-1]
 
 
 def test_a_run_resumes_with_its_split_and_says_what_is_new(flat, tmp_path, run):

@@ -73,4 +73,5 @@ def said_of(report: CheckReport, rule: SplitRule) -> tuple[str, ...]:
     if division is None or division.source is not None:
         return report.understood
     found = f"{rule.kept.path} lists none of these pairs" if rule.kept else f"no {SPLIT_FILE} lies beside the model"
-    return (*report.understood, f"The split was made anew by the rule of the training, as {found}.")
+    every = "To score every pair, give the folders as --test and --test-annotation, with --split test."
+    return (*report.understood, f"The split was made anew, as {found}. {every}")

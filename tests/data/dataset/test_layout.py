@@ -237,7 +237,7 @@ def test_names_that_do_not_match_at_all_are_one_fault_with_examples_of_both(lay)
     (fault,) = check_dataset(open_dataset(root)).faults
     assert "4 images such as train0.png, train1.png" in fault.found
     assert "such as train0_x7.png, train1_x7.png" in fault.found
-    assert "convert" in fault.remedy
+    assert "--masks 'masks/{name}_x7.png'" in fault.remedy
 
 
 def test_masks_a_folder_deeper_are_named(lay):

@@ -1,5 +1,6 @@
 """Layout: which folders play the part of the channels, where people did not name them so."""
 
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +22,8 @@ _SPLITS: dict[str, tuple[str, ...]] = {
     "test": ("test", "testing"),
 }
 _SHORT = {"tr": "train", "ts": "test"}  # behind images and labels alone, as nnU-Net has them
+
+_MOST_FOLDERS = 10_000  # that are looked into for a first picture: `/` is no dataset
 
 MASK_ENDINGS = (
     *("_mask", "_masks", "_label", "_labels", "_seg", "_segmentation", "_gt", "_annotation"),
@@ -85,7 +88,7 @@ def unpaired_validation(root: Path, folders: Folders) -> Path | None:
 
 def is_side_by_side(folder: Path) -> bool:
     """Whether some folder at or below `folder` holds an image and a mask named after it, `a.jpg` and `a_mask.png`."""
-    for _, below, files in os.walk(folder):
+    for _, below, files in itertools.islice(os.walk(folder), _MOST_FOLDERS):
         below[:] = sorted(name for name in below if name[0] != ".")
         stems = {stem for stem, suffix in map(os.path.splitext, files) if suffix.lower() in MASK_SUFFIXES}
         if any(stem.endswith(end) and stem.removesuffix(end) in stems for stem in stems for end in MASK_ENDINGS):
@@ -182,7 +185,7 @@ def _may_hold(channel: str, folder: Path) -> bool:
     """Whether a folder holds pictures or nothing; one of text files (boxes, say) is no folder of masks."""
     suffixes = MASK_SUFFIXES if channel.endswith("_annotation") else IMAGE_SUFFIXES
     is_empty = True
-    for _, below, files in os.walk(folder):
+    for _, below, files in itertools.islice(os.walk(folder), _MOST_FOLDERS):
         below[:] = [name for name in below if name[0] != "."]
         if any(os.path.splitext(name)[1].lower() in suffixes for name in files):
             return True

@@ -115,8 +115,8 @@ def _nothing_alike(images: Listing, masks: Listing) -> Finding:
     remedy = (
         f"The masks of these names lie in {masks.folder / deeper}: give that folder as the annotation channel."
         if deeper
-        else "Give an image and its mask one name, apart from the suffix, or say how names fit with `pixelwise convert "
-        "id-masks`, --images 'images/{name}.jpg' and --masks 'masks/{name}_x.png'."
+        else "Give an image and its mask one name, apart from the suffix, or say how names fit: `pixelwise convert "
+        f"id-masks DATASET OUT --images '{images.folder.name}/{{name}}.jpg' --masks '{_masks_pattern(images, masks)}'`."
     )
     found = (
         f"holds {counted(len(images.files), 'image')} such as {some[0]}, and none has a mask of its name among the "
@@ -132,3 +132,10 @@ def _deeper(images: Listing, masks: Listing) -> str | None:
     fits = {place: sum(f"{place}/{name}" in masks.files for name in images.files) for place in sorted(places)}
     best = max(fits, key=lambda place: fits[place], default=None)
     return best if best is not None and 2 * fits[best] > len(images.files) else None
+
+
+def _masks_pattern(images: Listing, masks: Listing) -> str:
+    """How masks are called after images, such as "masks/seg-{name}.png", by the first mask that holds a name."""
+    name = min(images.files)
+    fit = next((mask for mask in sorted(masks.files) if name in mask), None)
+    return f"{masks.folder.name}/{fit.replace(name, '{name}', 1) if fit else 'mask_{name}'}.png"

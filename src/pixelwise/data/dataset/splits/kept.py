@@ -74,7 +74,9 @@ class KeptSplit:
 
 def write_split(path: Path, train: Sequence[str], validation: Sequence[str], rule: Mapping[str, Any]) -> None:
     """Write the names of both sides and the rule that chose them, whole or not at all."""
-    content = {"format": FORMAT, "rule": dict(rule), "train": list(train), "validation": list(validation)}
+    # A manifest may list a pair twice.
+    sides = {"train": list(dict.fromkeys(train)), "validation": list(dict.fromkeys(validation))}
+    content = {"format": FORMAT, "rule": dict(rule), **sides}
     # Escapes, so that names that are no text come back as they were.
     write_text(path, json.dumps(content, indent=1) + "\n")
 
