@@ -49,7 +49,7 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
     digest = hashlib.sha256()
     for pair in pairs:
         sizes = [path.stat().st_size for path in (pair.image, pair.mask) if path is not None]
-        digest.update(f"{pair.name} {sizes}\n".encode())
+        digest.update(f"{pair.name} {sizes}\n".encode("utf-8", "surrogateescape"))  # of any bytes, as on the disk
     return digest.hexdigest()
 
 

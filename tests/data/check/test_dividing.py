@@ -177,6 +177,13 @@ def test_a_kept_split_is_kept_and_what_is_new_is_left_out(tmp_path):
         check_dataset(open_dataset(tmp_path, rule=SplitRule(kept=KeptSplit.read(path))))
 
 
+def test_a_name_of_any_bytes_comes_back_and_a_name_twice_is_one(tmp_path):
+    # A manifest may list a pair twice; a Latin-1 file name is no UTF-8.
+    write_split(tmp_path / "split.json", ["\udce9", "a", "a"], ["b"], {"split_by": "{}_*"})
+    kept = KeptSplit.read(tmp_path / "split.json")
+    assert (kept.train, kept.validation, kept.split_by) == ({"\udce9", "a"}, {"b"}, "{}_*")
+
+
 RULE = '"rule": {"split_by": null}'
 
 

@@ -260,6 +260,14 @@ def test_validation_that_cannot_be_paired_is_not_passed_over(lay, folders, lone)
         open_dataset(root)
 
 
+def test_splits_of_images_alone_are_refused_with_what_to_do(lay):
+    root = lay({"train": "images/train", "train_annotation": "masks", "validation": "images/val"})
+    with pytest.raises(
+        DataError, match=r"images has folders of splits \(train, val\) and masks has none.*Divide masks"
+    ):
+        open_dataset(root)
+
+
 def test_validation_by_another_name_beside_train_annotation(lay):
     root = lay({"train": "train", "train_annotation": "train_annotation", "validation": "val",
                 "validation_annotation": "val_annotation"})  # fmt: skip

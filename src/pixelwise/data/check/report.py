@@ -85,8 +85,7 @@ class CheckReport:
     def understood(self) -> tuple[str, ...]:
         """Sentences on which folders were taken for what, and how many pairs; none where all is named as expected."""
         folders = (f"Taken as it lies: {self.layout}.",) if self.layout else ()
-        has_pairs = self.division is not None and self.division.train + self.division.validation > 0
-        return (*folders, self.division.text) if self.division and has_pairs else folders
+        return (*folders, self.division.text) if self.division and self.division.validation else folders
 
     def require_sound(self) -> None:
         """Raise DataError with the report if there is any fault."""

@@ -86,6 +86,16 @@ def unpaired_validation(root: Path, folders: Folders) -> Path | None:
     return None
 
 
+def uneven(root: Path) -> tuple[Path, Path] | None:
+    """A folder of images and one of masks of which only one has folders of splits: the divided one first."""
+    top = _folders(root)
+    for pair in itertools.product(_named(top, _IMAGES), _named(top, _MASKS)):
+        divided = [folder for folder in pair if _split_folders(folder)]
+        if len(divided) == 1:
+            return (pair[0], pair[1]) if divided[0] == pair[0] else (pair[1], pair[0])
+    return None
+
+
 def is_side_by_side(folder: Path) -> bool:
     """Whether some folder at or below `folder` holds an image and a mask named after it, `a.jpg` and `a_mask.png`."""
     for _, below, files in itertools.islice(os.walk(folder), _MOST_FOLDERS):

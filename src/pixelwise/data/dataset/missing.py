@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pixelwise.data.dataset.channels import CHANNELS
-from pixelwise.data.dataset.layout import subfolders
+from pixelwise.data.dataset.layout import subfolders, uneven
 from pixelwise.phrases import listed
 
 
@@ -12,6 +12,13 @@ def missing_channel(root: Path | None, name: str) -> str:
     """Why the channel `name` cannot be found below `root`, with what is there and what may be meant."""
     if root is None:
         return f"The channel {name!r} is not given. Give its folder, or a dataset folder that contains it."
+    divided = uneven(root)
+    if divided is not None:
+        one, other = (folder.name for folder in divided)
+        return (
+            f"{root}: {one} has folders of splits ({listed(subfolders(divided[0]))}) and {other} has none, expected "
+            f"both or neither. Divide {other} as {one} is, or move the files of {one} out of its folders."
+        )
     names = [folder for folder in subfolders(root) if folder not in CHANNELS]
     found = listed(subfolders(root), 12) or "no folders"
     near = _similar(name, names)
