@@ -32,8 +32,8 @@ def split_of(model: Path, bundle: Bundle, split_by: str | None) -> SplitRule:
     kept = KeptSplit.read(path)
     if split_by is not None and split_by != kept.split_by:
         raise SettingsError(
-            f"split_by is {split_by!r}, but the run made its split with {kept.split_by or 'no pattern'} ({path}). Leave "
-            "it out: the pairs of the run are scored."
+            f"split_by is {split_by!r}, but the run made its split with {kept.split_by or 'no pattern'} ({path}). "
+            "Leave it out: the pairs of the run are scored."
         )
     return SplitRule(split_by, kept)
 
