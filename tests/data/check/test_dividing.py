@@ -131,6 +131,15 @@ def test_groups_of_a_pattern_stay_on_one_side(tmp_path):
     assert report.to_json()["split"]["split_by"] == "*_patient{}"
 
 
+def test_slices_of_one_height_do_not_unite_the_patients_of_a_pattern(tmp_path):
+    for patient in range(6):
+        for height in range(4):
+            body = Image.blend(scene(100 + height), scene(10 * patient + height), 0.5)
+            save(tmp_path, f"p{patient}_{height}", body)
+    _, report = sides(tmp_path, "{}_*")
+    assert report.division.groups == 6
+
+
 def test_a_pattern_that_does_not_fit_is_refused_before_the_looks(tmp_path):
     for name in ("a_1", "b"):
         save(tmp_path, name, scene(1))
@@ -159,6 +168,15 @@ def test_damaged_files_are_faults_and_no_traceback(tmp_path):
     (tmp_path / "masks" / "p1.png").write_bytes(b"no picture")
     report = check_dataset(open_dataset(tmp_path))
     assert {fault.file.name for fault in report.faults} == {"p0.png", "p1.png"}
+
+
+def test_pictures_of_which_none_can_be_read_are_faults(tmp_path):
+    for i in range(3):
+        save(tmp_path, f"p{i}", scene(i))
+        (tmp_path / "images" / f"p{i}.png").write_bytes(b"")
+        (tmp_path / "masks" / f"p{i}.png").write_bytes(b"")
+    faults = check_dataset(open_dataset(tmp_path)).faults
+    assert [fault.code for fault in faults] == ["empty-file"] * 6
 
 
 def test_a_kept_split_is_kept_and_what_is_new_is_left_out(tmp_path):

@@ -75,7 +75,8 @@ class Dividing:
         by_key: dict[str, list[int]] = {}
         for i, key in enumerate(self.keys):
             by_key.setdefault(key, []).append(i)
-        videos = self._videos(rows, prints)
+        # A pattern says what belongs together; a guess beside it would unite patients whose slices look alike.
+        videos = self._videos(rows, prints) if self.split_by is None else []
         links: Links = [*by_key.values(), *videos]
         links += [(rows[link.first], rows[link.second]) for link in within(prints)]
         leaders, note = united(len(self.names), links), ""
@@ -149,7 +150,7 @@ class Dividing:
         """Groups where all pairs belong together, and the sentence that says so."""
         count = len(self.names)
         if self.split_by is not None:
-            joined = "near-duplicates or a video join all groups of the pattern, so that only these were kept together"
+            joined = "near-duplicates join all groups of the pattern, so that only these were kept together"
             return united(count, by_key), f"{joined}, and scores are optimistic: give validation of its own"
         optimistic = "and scores are optimistic: give validation of its own, or --split-by"
         whole = next((run for run in videos if len(run) == count), None)

@@ -36,11 +36,10 @@ class Division:
         """The rule in words, without a full stop."""
         if self.note:
             return self.note
+        rule, together = "about a fifth by a hash of the names", "near-duplicates and frames of one video stay together"
         if self.split_by is not None:
             rule = f"whole groups of {self.split_by!r}, about a fifth, by a hash of what stands at {{}}"
-        else:
-            rule = "about a fifth by a hash of the names"
-        together = "near-duplicates and frames of one video stay together"
+            together = "near-duplicates stay together"
         return f"{rule}; {together}, and every class is on both sides where it can be"
 
     @property
