@@ -131,12 +131,12 @@ def test_groups_of_a_pattern_stay_on_one_side(tmp_path):
     assert report.to_json()["split"]["split_by"] == "*_patient{}"
 
 
-def test_slices_of_one_height_do_not_unite_the_patients_of_a_pattern(tmp_path):
+def test_a_pattern_stands_in_place_of_what_the_names_seem_to_say(tmp_path):
+    # By the word clip, the last number would count frames, and each clip unite all patients.
     for patient in range(6):
-        for height in range(4):
-            body = Image.blend(scene(100 + height), scene(10 * patient + height), 0.5)
-            save(tmp_path, f"p{patient}_{height}", body)
-    _, report = sides(tmp_path, "{}_*")
+        for clip in range(3):
+            save(tmp_path, f"clip{clip}_p{patient}", scene(10 * patient + clip))
+    _, report = sides(tmp_path, "*_p{}")
     assert report.division.groups == 6
 
 
