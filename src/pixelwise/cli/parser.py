@@ -205,7 +205,12 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
         "dataset",
         nargs="?",
         metavar="DATASET",
-        help="folder with train/, train_annotation/, validation/, validation_annotation/",
+        help="folder with images and masks, such as images/ and masks/, with or without folders of splits",
+    )
+    parser.add_argument(
+        "--split-by",
+        metavar="PATTERN",
+        help="where no validation is given, keep pairs with the same text at {} on one side, such as '{}_*' or '{}/*'",
     )
     group = parser.add_argument_group("folders that lie elsewhere")
     for name in CHANNELS:

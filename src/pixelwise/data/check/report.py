@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pixelwise.data.dataset.pairs import Pairs
+from pixelwise.data.dataset.splits.division import Division
 from pixelwise.data.facts.regions import ClassRegions
 from pixelwise.data.facts.statistics import ClassBalance, Facts, ImageSizes, PixelStatistics
 from pixelwise.data.findings import CODES, Finding
@@ -39,6 +40,8 @@ class CheckReport:
     splits: dict[str, SplitFacts]
     layout: str | None = None
     """Which folders were taken for the channels, where these have names of their own."""
+    division: Division | None = None
+    """How validation was taken from train, where no validation is given."""
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -73,11 +76,20 @@ class CheckReport:
             for name, each in self.splits.items()
         }
 
+    def facts_json(self) -> dict[str, Any]:
+        """The numbers of each split for programs."""
+        return {name: each.to_json() for name, each in self.facts.items()}
+
     @property
     def basis(self) -> tuple[str, ...]:
-        """Sentences on what was understood: where the classes come from, and which folders were taken for what."""
-        classes = f"{self.labels.num_classes} classes, from {self.labels_from}."
-        return (classes, f"Taken as it lies: {self.layout}.") if self.layout else (classes,)
+        """Sentences on what was understood: where the classes come from, and what `understood` has."""
+        return (f"{self.labels.num_classes} classes, from {self.labels_from}.", *self.understood)
+
+    @property
+    def understood(self) -> tuple[str, ...]:
+        """Sentences on which folders were taken for what, and how many pairs; none where all is named as expected."""
+        folders = (f"Taken as it lies: {self.layout}.",) if self.layout else ()
+        return (*folders, self.division.text) if self.division and self.division.validation else folders
 
     def require_sound(self) -> None:
         """Raise DataError with the report if there is any fault."""
@@ -94,6 +106,7 @@ class CheckReport:
             "labels": self.labels.to_json(),
             "labels_from": self.labels_from,
             "layout": self.layout,
+            "split": self.division.to_json() if self.division else None,
             "splits": {
                 name: {"images": len(each.pairs), "measured": each.measured, **self.facts[name].to_json()}
                 for name, each in self.splits.items()
