@@ -19,6 +19,9 @@ Color = tuple[int, int, int]
 SourceValue = int | Color
 """What a class was in the masks that people gave: a number or a colour."""
 
+SOURCE_NUMBERS = range(-(2**31), 2**16)
+"""The numbers that a mask may hold: below 0 lies what rasters have where there is no data, such as -1 and -9999."""
+
 # Okabe and Ito's colours, which colour-blind readers tell apart (https://jfly.uni-koeln.de/color/).
 _FIRST_COLORS: tuple[Color, ...] = (
     (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66),
@@ -192,14 +195,14 @@ def _sources(value: Any, where: str) -> list[SourceValue]:
     values = value if isinstance(value, list) else [value]
     if not values or not all(_is_source(entry) for entry in values):
         raise DataError(
-            f'{where} has the source {value!r}, expected a value of the masks (0 to 65535), a colour "#rrggbb" or a '
-            "list of these."
+            f"{where} has the source {value!r}, expected a value of the masks ({SOURCE_NUMBERS[0]} to "
+            f'{SOURCE_NUMBERS[-1]}), a colour "#rrggbb" or a list of these.'
         )
     return [entry if isinstance(entry, int) else _color(entry, where) for entry in values]
 
 
 def _is_source(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 65535)
+    return isinstance(value, str) or (type(value) is int and value in SOURCE_NUMBERS)  # JSON's true is an int too
 
 
 def _source_json(values: Sequence[SourceValue]) -> Any:

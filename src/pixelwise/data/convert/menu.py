@@ -41,5 +41,5 @@ FORMATS: dict[str, Format] = {
     "color-masks": Format(_late("color_masks"), "images and RGB masks; --classes gives the colours", _PATTERNS),
     "binary-masks": Format(_late("binary_masks"), "one black and white mask for each class or each object", _PATTERNS),
     "mat": Format(_late("mat"), "MATLAB .mat label maps", (*_PATTERNS, "attribute")),
-    "id-masks": Format(_late("id_masks"), "masks of class ids as PNG, GIF, TIFF or BMP", _PATTERNS),
+    "id-masks": Format(_late("id_masks"), "masks of class ids as PNG, GIF, TIFF, BMP or .npy", _PATTERNS),
 }

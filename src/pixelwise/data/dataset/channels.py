@@ -3,6 +3,9 @@
 SPLITS = ("train", "validation", "test")
 CHANNELS = tuple(name for split in SPLITS for name in (split, f"{split}_annotation"))
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+ARRAY_SUFFIXES = frozenset({".npy"})
+"""Of masks that are arrays; they count where a folder has no pictures, beside which they are something else."""
+
 PREDICTED_SUFFIXES = IMAGE_SUFFIXES | {
     *(".jpe", ".jfif", ".mpo", ".gif", ".apng", ".dib", ".jp2", ".j2k", ".avif", ".ppm", ".pgm", ".pbm", ".pnm"),
     *(".tga", ".pcx", ".sgi", ".dds", ".ico", ".icns", ".qoi"),
