@@ -38,6 +38,11 @@ FORMATS: dict[str, Format] = {
     ),
     "cvat": Format(_late("cvat.reader"), "CVAT: an archive of segmentation masks with labelmap.txt, or XML for images"),
     "labelme": Format(_late("labelme.reader"), "LabelMe: a JSON file of polygons for each image"),
+    "rle-csv": Format(
+        _late("run_lengths.reader"),
+        "run lengths in CSV, as Kaggle has them: ImageId, EncodedPixels, ClassId",
+        _PATTERNS,
+    ),
     "color-masks": Format(_late("color_masks"), "images and RGB masks; --classes gives the colours", _PATTERNS),
     "binary-masks": Format(_late("binary_masks"), "one black and white mask for each class or each object", _PATTERNS),
     "mat": Format(_late("mat"), "MATLAB .mat label maps", (*_PATTERNS, "attribute")),
