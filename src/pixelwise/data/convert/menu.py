@@ -38,6 +38,10 @@ FORMATS: dict[str, Format] = {
     ),
     "cvat": Format(_late("cvat.reader"), "CVAT: an archive of segmentation masks with labelmap.txt, or XML for images"),
     "labelme": Format(_late("labelme.reader"), "LabelMe: a JSON file of polygons for each image"),
+    "label-studio": Format(
+        _late("label_studio.reader"),
+        "Label Studio: the exports JSON and JSON-MIN (polygons, brushes, boxes), with images",
+    ),
     "rle-csv": Format(
         _late("run_lengths.reader"),
         "run lengths in CSV, as Kaggle has them: ImageId, EncodedPixels, ClassId",

@@ -12,8 +12,10 @@ Pairs = npt.NDArray[np.int64]
 """(N, 2) starts and lengths."""
 
 _EXPECTED = "pairs of a start and a length in pixels, in ascending order, such as 1 3 10 5"
-_FEWEST = 8  # pairs of neighbouring runs that tell an order
-_ALIGNED = 0.5
+_FEWEST = 8  # neighbouring runs that lie side by side
+_TIMES = 2
+"""So many times as many lie side by side in the right order, and more: on masks of streets and of cracks 3.7 times as
+many, on masks of clothes and of vessels at least 29 times as many."""
 
 
 class Numbering(NamedTuple):
@@ -84,12 +86,12 @@ class Alignment:
     @property
     def tells(self) -> bool:
         """Whether there was enough to see."""
-        return self.pairs >= _FEWEST
+        return self.by_columns + self.by_rows >= _FEWEST
 
     @property
     def is_by_rows(self) -> bool:
         """Whether the runs lie side by side in rows, and not in columns."""
-        return self.tells and self.by_rows >= _ALIGNED * self.pairs and self.by_rows >= 2 * self.by_columns
+        return self.tells and self.by_rows >= _TIMES * self.by_columns
 
 
 def _side_by_side(pairs: Pairs, line: int, tolerance: float) -> int:
