@@ -42,6 +42,12 @@ FORMATS: dict[str, Format] = {
         _late("label_studio.reader"),
         "Label Studio: the exports JSON and JSON-MIN (polygons, brushes, boxes), with images",
     ),
+    "hf": Format(
+        _late("hugging_face.reader"),
+        "datasets of Hugging Face: saved to disk, parquet files, or OWNER/NAME; patterns are names of columns",
+        _PATTERNS,
+        by_name=True,
+    ),
     "rle-csv": Format(
         _late("run_lengths.reader"),
         "run lengths in CSV, as Kaggle has them: ImageId, EncodedPixels, ClassId",

@@ -8,7 +8,7 @@ from functools import partial
 from pixelwise.data.convert.classes.names import Classes, Named, class_table, is_background, with_background
 from pixelwise.data.convert.conversion import Conversion, Drawn, Item, Options
 from pixelwise.data.convert.formats.label_studio.regions import Labelled, drawn
-from pixelwise.data.convert.formats.label_studio.tasks import Task, image_path, read_tasks
+from pixelwise.data.convert.formats.label_studio.tasks import LabelTask, image_path, read_tasks
 from pixelwise.data.convert.formats.polygons import NoRegion
 from pixelwise.data.convert.matching.references import Lookup, images_of, short_names, split_of
 from pixelwise.data.convert.objects import PASSED_OVER, Objects
@@ -66,7 +66,7 @@ def read(source: Source, options: Options) -> Conversion:
     return Conversion(classes.labels, items, tuple(notes))
 
 
-def _notes(tasks: Sequence[Task], names: Sequence[str], exports: Mapping[str, object]) -> list[str]:
+def _notes(tasks: Sequence[LabelTask], names: Sequence[str], exports: Mapping[str, object]) -> list[str]:
     """What was passed over, by number."""
     notes = []
     if len(exports) < len(names):
@@ -103,7 +103,7 @@ class _Images:
             by_upload.setdefault(_uploaded(posixpath.basename(name)), []).append(name)
         self._by_upload = {upload: same[0] for upload, same in by_upload.items() if len(same) == 1}
 
-    def find(self, task: Task) -> str | None:
+    def find(self, task: LabelTask) -> str | None:
         """The image of a task: by its path, else without the eight digits that an upload puts in front of a name."""
         path = image_path(task.reference)
         folder, _, name = path.replace("\\", "/").rpartition("/")
@@ -117,7 +117,7 @@ def _uploaded(name: str) -> str:
     return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
 
 
-def _drawn(task: Task, image: str, source: Source, classes: Classes) -> Drawn:
+def _drawn(task: LabelTask, image: str, source: Source, classes: Classes) -> Drawn:
     shape = image_shape(source.read(image), image)
     regions: Sequence[Labelled] = task.regions or ()
     try:

@@ -17,7 +17,7 @@ _PLACES = ("image", "img", "photo", "picture", "url", "file")
 _MIN = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "agreement"}
 
 
-class Task(NamedTuple):
+class LabelTask(NamedTuple):
     """An image and the regions of the annotation that counts."""
 
     file: str  # the JSON
@@ -28,7 +28,7 @@ class Task(NamedTuple):
     others: int  # annotations beside the one that counts
 
 
-def read_tasks(source: Source, name: str) -> list[Task] | None:
+def read_tasks(source: Source, name: str) -> list[LabelTask] | None:
     """The tasks of a JSON file; None where it is no export of Label Studio.
 
     Raises:
@@ -64,7 +64,7 @@ def _annotations(entry: Mapping[str, Any]) -> Any:
     return entry.get("annotations", entry.get("completions"))  # which old versions called them
 
 
-def _task(entry: Mapping[str, Any], name: str, source: Source) -> Task:
+def _task(entry: Mapping[str, Any], name: str, source: Source) -> LabelTask:
     number = entry.get("id")
     annotations = _annotations(entry)
     if not isinstance(annotations, list) or not all(isinstance(one, dict) for one in annotations):
@@ -79,10 +79,10 @@ def _task(entry: Mapping[str, Any], name: str, source: Source) -> Task:
     reference = _reference(entry["data"])
     if reference is None:
         raise _damaged(source, name, f"task {number}", "an image among its data")
-    return Task(name, number, reference, regions, len(annotations) - len(done), max(0, len(done) - 1))
+    return LabelTask(name, number, reference, regions, len(annotations) - len(done), max(0, len(done) - 1))
 
 
-def _minimal(content: Iterable[Mapping[str, Any]], name: str, source: Source) -> Iterator[Task]:
+def _minimal(content: Iterable[Mapping[str, Any]], name: str, source: Source) -> Iterator[LabelTask]:
     """Of JSON-MIN, which has an entry for each annotation and the regions under the names of the tools."""
     by_task: dict[str, list[Mapping[str, Any]]] = {}
     for entry in content:
@@ -95,7 +95,7 @@ def _minimal(content: Iterable[Mapping[str, Any]], name: str, source: Source) ->
             raise _damaged(source, name, f"task {number}", "an image")
         lists = [value for value in fields.values() if isinstance(value, list)]
         results = [{**one, "value": one} for found in lists for one in found if isinstance(one, dict)]
-        yield Task(name, number, reference, [*_regions(results, f"task {number} of {name}")], 0, len(entries) - 1)
+        yield LabelTask(name, number, reference, [*_regions(results, f"task {number} of {name}")], 0, len(entries) - 1)
 
 
 def _age(annotation: Mapping[str, Any]) -> tuple[str, int]:

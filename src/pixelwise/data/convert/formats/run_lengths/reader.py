@@ -17,7 +17,7 @@ from pixelwise.data.convert.conversion import Conversion, Drawn, Item, Options
 from pixelwise.data.convert.formats.outlines import count_object
 from pixelwise.data.convert.formats.polygons import NoRegion
 from pixelwise.data.convert.formats.run_lengths.runs import Alignment, Numbering, region
-from pixelwise.data.convert.formats.run_lengths.table import COLUMNS, Row, Table, header_of, read_table
+from pixelwise.data.convert.formats.run_lengths.table import COLUMNS, ListedRow, Table, header_of, read_table
 from pixelwise.data.convert.matching.patterns import match
 from pixelwise.data.convert.matching.references import Lookup, images_of, short_names, split_of
 from pixelwise.data.convert.objects import NO_CATEGORY, NO_IMAGE, Objects
@@ -35,7 +35,7 @@ class _Listed(NamedTuple):
 
     image: str
     table: str
-    rows: list[Row]
+    rows: list[ListedRow]
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def _drawn(one: _Listed, meaning: _Meaning) -> Drawn:
     return Drawn(class_ids, counts)
 
 
-def _refused(meaning: _Meaning, one: _Listed, row: Row, found: str, expected: str) -> DataError:
+def _refused(meaning: _Meaning, one: _Listed, row: ListedRow, found: str, expected: str) -> DataError:
     remedy = "Correct the row, or give the images that the runs were made for."
     return meaning.source.fault(one.table, f"row {row.line} ({one.image}) {found}", expected=expected, remedy=remedy)
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from pixelwise.data.convert.formats.polygons import NoRegion, Region
 
-Pairs = npt.NDArray[np.int64]
+Runs = npt.NDArray[np.int64]
 """(N, 2) starts and lengths."""
 
 _EXPECTED = "pairs of a start and a length in pixels, in ascending order, such as 1 3 10 5"
@@ -25,7 +25,7 @@ class Numbering(NamedTuple):
     by_columns: bool = True
 
 
-def pairs_of(text: str) -> Pairs:
+def pairs_of(text: str) -> Runs:
     """The runs of a text; NoRegion where it holds anything else, or runs that overlap or are out of order."""
     tokens = text.split()
     # Nine digits number more pixels than an image may have.
@@ -94,7 +94,7 @@ class Alignment:
         return self.tells and self.by_rows >= _TIMES * self.by_columns
 
 
-def _side_by_side(pairs: Pairs, line: int, tolerance: float) -> int:
+def _side_by_side(pairs: Runs, line: int, tolerance: float) -> int:
     """How many runs have their middle beside that of the run before, where lines have so many pixels."""
     middles = pairs[:, 0] + pairs[:, 1] / 2
     return int(np.count_nonzero(np.abs(np.diff(middles) - line) <= tolerance))

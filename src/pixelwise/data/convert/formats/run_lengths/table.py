@@ -26,7 +26,7 @@ _RUN = re.compile(r"\s*\d+\s+\d")
 _IN_ONE = re.compile(r"(.+\.(?:jpe?g|png|webp|bmp|tiff?))_(.+)", re.IGNORECASE)
 
 
-class Row(NamedTuple):
+class ListedRow(NamedTuple):
     """An object, or an image that has none."""
 
     line: int  # of the file, the header being 1
@@ -40,7 +40,7 @@ class Table(NamedTuple):
     """A file of run lengths."""
 
     name: str
-    rows: Sequence[Row]
+    rows: Sequence[ListedRow]
 
     @property
     def has_classes(self) -> bool:
@@ -84,7 +84,7 @@ def _places(header: Sequence[str]) -> dict[str, int]:
     return {what: places[0] for what, places in fits.items() if places}
 
 
-def _rows(entries: Iterator[list[str]], places: Mapping[str, int], name: str, source: Source) -> Iterator[Row]:
+def _rows(entries: Iterator[list[str]], places: Mapping[str, int], name: str, source: Source) -> Iterator[ListedRow]:
     for line, cells in enumerate(entries, 2):
         if not any(cell.strip() for cell in cells):
             continue
@@ -93,7 +93,7 @@ def _rows(entries: Iterator[list[str]], places: Mapping[str, int], name: str, so
         if "both" in told:
             image, kind = _parted(told["both"])
         runs = "" if told["runs"].lower() in _NO_OBJECT else told["runs"]
-        yield Row(line, image, kind, runs, _size(told, line, name, source))
+        yield ListedRow(line, image, kind, runs, _size(told, line, name, source))
 
 
 def _parted(cell: str) -> tuple[str, str]:
