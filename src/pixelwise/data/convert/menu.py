@@ -42,6 +42,10 @@ FORMATS: dict[str, Format] = {
         _late("label_studio.reader"),
         "Label Studio: the exports JSON and JSON-MIN (polygons, brushes, boxes), with images",
     ),
+    "color-masks": Format(_late("color_masks"), "images and RGB masks; --classes gives the colours", _PATTERNS),
+    "binary-masks": Format(_late("binary_masks"), "one black and white mask for each class or each object", _PATTERNS),
+    "mat": Format(_late("mat"), "MATLAB .mat label maps", (*_PATTERNS, "attribute")),
+    "id-masks": Format(_late("id_masks"), "masks of class ids as PNG, GIF, TIFF, BMP or .npy", _PATTERNS),
     "hf": Format(
         _late("hugging_face.reader"),
         "datasets of Hugging Face: saved to disk, parquet files, or OWNER/NAME; patterns are names of columns",
@@ -53,8 +57,4 @@ FORMATS: dict[str, Format] = {
         "run lengths in CSV, as Kaggle has them: ImageId, EncodedPixels, ClassId",
         _PATTERNS,
     ),
-    "color-masks": Format(_late("color_masks"), "images and RGB masks; --classes gives the colours", _PATTERNS),
-    "binary-masks": Format(_late("binary_masks"), "one black and white mask for each class or each object", _PATTERNS),
-    "mat": Format(_late("mat"), "MATLAB .mat label maps", (*_PATTERNS, "attribute")),
-    "id-masks": Format(_late("id_masks"), "masks of class ids as PNG, GIF, TIFF, BMP or .npy", _PATTERNS),
 }

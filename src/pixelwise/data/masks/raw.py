@@ -137,6 +137,8 @@ def whole_numbers(values: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:
     numbers = values.astype(np.float64) if values.dtype.kind == "f" else values
     if numbers.dtype.kind not in "fiub":
         raise _no_numbers(path, f"holds {values.dtype} values")
+    if numbers.dtype.kind == "f" and np.isnan(numbers).any():
+        raise _no_numbers(path, f"has pixels that are no number (nan, on {np.count_nonzero(np.isnan(numbers))} px)")
     low, high = (numbers.min(), numbers.max()) if numbers.size else (0, 0)
     if not (low >= SOURCE_NUMBERS[0] and high <= SOURCE_NUMBERS[-1]):
         raise _no_numbers(path, f"has values from {low} to {high}")

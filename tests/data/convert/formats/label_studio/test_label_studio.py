@@ -313,6 +313,17 @@ def test_what_is_no_export_is_refused(export, converted, content, message):
         converted("label-studio", export(content))
 
 
+def test_masks_of_brushes_without_their_json_are_named(source, photo, encoded, converted):
+    names = [f"project-1-at-2026-01-01/task-{i}-annotation-{i}-by-1-tag-dent-0.png" for i in (1, 2)]
+    root = source(
+        {"images/0a1b2c3d-a.jpg": photo(0)} | {name: encoded(np.zeros((4, 6), dtype=np.uint8)) for name in names}
+    )
+    with pytest.raises(
+        DataError, match=r"masks by the number of a task \(project-1.*task-1-annotation-1.*export it so"
+    ):
+        converted("label-studio", root)
+
+
 def test_annotations_of_cloud_storage_lie_one_in_a_file(export, converted):
     ones = {
         f"{i}.json": json.dumps({**annotation(polygon()), "task": {"id": i, "data": {"image": f"{name}.jpg"}}})

@@ -18,6 +18,7 @@ from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE
 from pixelwise.phrases import counted, listed
 
+_STROKE = re.compile(r"(^|/)task-\d+-annotation-\d+-by-[^/]*\.(png|npy)$")
 _PREFIX = re.compile(r"^[0-9a-f]{8}-")
 
 
@@ -34,6 +35,12 @@ def read(source: Source, options: Options) -> Conversion:
     names = [name for name in source.names if name.lower().endswith(".json")]
     exports = {name: tasks for name in names if (tasks := read_tasks(source, name)) is not None}
     if not exports:
+        strokes = next((name for name in source.names if _STROKE.search(name)), None)
+        if strokes is not None:
+            raise DataError(
+                f"{source.path}: has masks by the number of a task ({strokes}), which do not say of which image they "
+                'are. Expected the export as "JSON" or "JSON-MIN", which holds the same strokes; export it so.'
+            )
         raise DataError(
             f"{source.path}: none of its {len(names)} JSON files is an export of Label Studio. Give the folder that "
             'holds the export as "JSON" or "JSON-MIN" and the images.'
