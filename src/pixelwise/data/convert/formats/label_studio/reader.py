@@ -33,18 +33,7 @@ def read(source: Source, options: Options) -> Conversion:
         DataError: there is no export, no annotation, or none of the images.
     """
     names = [name for name in source.names if name.lower().endswith(".json")]
-    exports = {name: tasks for name in names if (tasks := read_tasks(source, name)) is not None}
-    if not exports:
-        strokes = next((name for name in source.names if _STROKE.search(name)), None)
-        if strokes is not None:
-            raise DataError(
-                f"{source.path}: has masks by the number of a task ({strokes}), which do not say of which image they "
-                'are. Expected the export as "JSON" or "JSON-MIN", which holds the same strokes; export it so.'
-            )
-        raise DataError(
-            f"{source.path}: none of its {len(names)} JSON files is an export of Label Studio. Give the folder that "
-            'holds the export as "JSON" or "JSON-MIN" and the images.'
-        )
+    exports = _exports(source, names)
     tasks = [task for found in exports.values() for task in found]
     notes = _notes(tasks, names, exports)
     done = [task for task in tasks if task.regions is not None]
@@ -71,6 +60,23 @@ def read(source: Source, options: Options) -> Conversion:
         for name, task, image in zip(short_names(called), done, called, strict=True)
     ]
     return Conversion(classes.labels, items, tuple(notes))
+
+
+def _exports(source: Source, names: Sequence[str]) -> dict[str, list[LabelTask]]:
+    """{file: its tasks} of the JSON files that are exports; DataError where there is none."""
+    exports = {name: tasks for name in names if (tasks := read_tasks(source, name)) is not None}
+    if not exports:
+        strokes = next((name for name in source.names if _STROKE.search(name)), None)
+        if strokes is not None:
+            raise DataError(
+                f"{source.path}: has masks by the number of a task ({strokes}), which do not say of which image they "
+                'are. Expected the export as "JSON" or "JSON-MIN", which holds the same strokes; export it so.'
+            )
+        raise DataError(
+            f"{source.path}: none of its {len(names)} JSON files is an export of Label Studio. Give the folder that "
+            'holds the export as "JSON" or "JSON-MIN" and the images.'
+        )
+    return exports
 
 
 def _notes(tasks: Sequence[LabelTask], names: Sequence[str], exports: Mapping[str, object]) -> list[str]:
