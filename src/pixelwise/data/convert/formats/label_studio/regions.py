@@ -13,6 +13,7 @@ from pixelwise.data.convert.formats.polygons import NoRegion, Region, polygons
 from pixelwise.data.convert.objects import NO_CATEGORY, PASSED_OVER, Objects
 from pixelwise.labels import IGNORE
 
+_FURTHEST = 1e6  # percent; what is that far out, or nan, is no place in a picture
 _CORNERS = 128  # of the polygon that stands for an ellipse: off by 0.03 % of its radius at most
 
 
@@ -122,6 +123,6 @@ def _number(value: Any) -> float:
         number = float(value) if not isinstance(value, (bool, str)) else math.nan
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not math.isfinite(number):
+    if not abs(number) <= _FURTHEST:
         raise NoRegion(f"has the coordinate {str(value)[:20]!r}", "numbers in percent of the image")
     return number
