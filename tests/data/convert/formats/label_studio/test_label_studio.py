@@ -270,7 +270,8 @@ def test_a_shape_and_its_labels_may_be_two_results_of_one_id(export, converted):
         (polygon([[0, 0], [1, None], [2, 2]]), "the coordinate 'None'"),
         (polygon([[0, 0], [1, 10**400], [2, 2]]), "the coordinate '1000000000000"),
         (polygon([[0, 0], [1, float("nan")], [2, 2]]), "the coordinate 'nan'"),
-        (polygon([[0, 0], [1e9, 0], [2, 2]]), "the polygon"),
+        (polygon([[0, 0], [1e9, 0], [2, 2]]), "the coordinate '1000000000.0'"),
+        (polygon([[0, 0], [1e5, 0], [2, 2]]), "the polygon"),
         (valued({"x": 0, "y": 0, "width": "5", "height": 1, "rectanglelabels": ["Car"]}), "the coordinate '5'"),
         (valued({"x": 0, "y": 0, "radiusX": 5, "ellipselabels": ["Car"]}), "the coordinate 'None'"),
         (valued({"format": "png", "rle": [], "brushlabels": ["Car"]}), "of the format 'png'"),
@@ -322,6 +323,21 @@ def test_masks_of_brushes_without_their_json_are_named(source, photo, encoded, c
         DataError, match=r"masks by the number of a task \(project-1.*task-1-annotation-1.*export it so"
     ):
         converted("label-studio", root)
+
+
+def test_of_several_labels_the_first_counts_and_this_is_said(export, converted):
+    both = valued({"points": LEFT_TOP, "polygonlabels": ["Car", "Wet"]}, "polygonlabels")
+    report, _ = converted("label-studio", export(two(annotation(both))))
+    assert report.labels.names == ("background", "Car")
+    assert any(
+        note.startswith("2 regions with several labels became the first; such as region r1") for note in report.notes
+    )
+
+
+def test_a_task_of_several_pictures_is_refused(export, converted):
+    results = [polygon(to_name="left"), polygon(to_name="right")]
+    with pytest.raises(DataError, match=r"task 1 has regions on several pictures \(left, right\)"):
+        converted("label-studio", export(two(annotation(*results))))
 
 
 def test_annotations_of_cloud_storage_lie_one_in_a_file(export, converted):

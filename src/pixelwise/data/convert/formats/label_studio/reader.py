@@ -96,6 +96,9 @@ def _notes(tasks: Sequence[LabelTask], names: Sequence[str], exports: Mapping[st
         others = sum(task.others for task in several)
         numbers = listed(task.number for task in several)
         notes.append(f"{counted(others, 'older annotation')} passed over: of a task the newest counts ({numbers}).")
+    manifold = [region.name for task in tasks for region in task.regions or () if region.labels > 1]
+    if manifold:
+        notes.append(f"{counted(len(manifold), 'region')} with several labels became the first; such as {manifold[0]}.")
     kindless = Objects()
     for region in (region for task in tasks for region in task.regions or ()):
         kindless.add(region.name, PASSED_OVER if region.kind is None else None)

@@ -25,6 +25,7 @@ class Labelled(NamedTuple):
     value: Mapping[str, Any]
     size: tuple[Any, Any]  # original_height, original_width as the file has them
     rotation: Any  # image_rotation: how the image was turned while it was labelled
+    labels: int = 1  # how many it has; the first counts
 
     @property
     def kind(self) -> str | None:

@@ -75,6 +75,10 @@ def _task(entry: Mapping[str, Any], name: str, source: Source) -> LabelTask:
         results = max(done, key=_age).get("result")
         if not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
             raise _damaged(source, name, f"task {number}", "an annotation with a list as its result")
+        pictures = {str(one.get("to_name")) for one in results if _labels(one)}
+        if len(pictures) > 1:
+            found = f"task {number} has regions on several pictures ({', '.join(sorted(pictures))[:100]})"
+            raise source.fault(name, found, expected="one picture in a task", remedy="Make a task of each picture.")
         regions = [*_regions(results, f"task {number} of {name}")]
     reference = _reference(entry["data"])
     if reference is None:
@@ -114,14 +118,20 @@ def _regions(results: Sequence[Mapping[str, Any]], of: str) -> Iterator[Labelled
         if not isinstance(value, dict) or (label is None and (not is_shape or str(one.get("id")) in labelled)):
             continue
         size = one.get("original_height"), one.get("original_width")
-        yield Labelled(f"region {one.get('id', number)} of {of}", label, value, size, one.get("image_rotation"))
+        name = f"region {one.get('id', number)} of {of}"
+        yield Labelled(name, label, value, size, one.get("image_rotation"), max(map(len, _labels(one)), default=0))
+
+
+def _labels(result: Mapping[str, Any]) -> list[list[Any]]:
+    """The lists of labels of a region: one, where it has any."""
+    value = result.get("value")
+    found = [value.get(key) for key in _LABELS] if isinstance(value, dict) else []
+    return [labels for labels in found if isinstance(labels, list) and labels]
 
 
 def _label(result: Mapping[str, Any]) -> str | None:
     """The first label of a region."""
-    value = result.get("value")
-    found = [value.get(key) for key in _LABELS] if isinstance(value, dict) else []
-    first = next((labels[0] for labels in found if isinstance(labels, list) and labels), None)
+    first = next((labels[0] for labels in _labels(result)), None)
     return first.strip() or None if isinstance(first, str) else None
 
 
