@@ -17,7 +17,6 @@ TOOLS = ("dev", "docs")  # for work on Pixelwise itself: no module of it imports
 
 UNDECLARED = {"sagemaker": "launch builds objects of version 2 or 3 of the SDK: either would keep the other out"}
 NOT_IMPORTED = {
-    "datasets": "the reader of Hugging Face datasets is under way",
     "imagecodecs": "tifffile decodes with it",
     "pi-heif": "the reader of HEIC is under way",
     "pydicom": "the reader of DICOM is under way",

@@ -140,11 +140,11 @@ def convert(  # noqa: PLR0913  # the door lists what one may ask for
 
     Args:
         form: a name of `pixelwise.data.convert.menu.FORMATS`, such as "voc".
-        source: stays as it is.
+        source: stays as it is; of "hf" it may also be a name on the hub, such as "owner/name".
         dataset: a new folder; after an interruption, the same one, to go on.
         classes: names, colours and source values of the classes where the source does not define them.
         num_classes: which of several numbers of classes is meant (CamVid: 11 or 32).
-        images: where the images are, such as "images/{name}.jpg", for layouts without a fixed one.
+        images: where the images are, such as "images/{name}.jpg", for layouts without a fixed one; of "hf" a column.
         masks: where the masks are, such as "masks/{name}_mask.gif" or "{class}/{name}.png".
         attribute: which of several labels of a Ground Truth manifest, or attributes of VIA's regions, is meant.
         validation_share: of a source without validation images, the share that becomes validation, by class.

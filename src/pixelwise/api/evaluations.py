@@ -46,9 +46,11 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
         split: "train", "validation" or "test"; without folders for it, as `split.json` beside the model has it.
         output: a folder for scores.json, images.json (for `compare`) and report/index.html; else a run's is renewed.
         classes: as in `check`; the names must be the model's, or name the classes of a model that has no names.
-        channels, split_by: as in `check`; the latter without `split.json`, and by default the training's.
+        channels: as in `check`.
+        split_by: as in `check`, without `split.json`; by default the training's.
         tile: images longer than this many pixels go through overlapping tiles.
-        device, precision: as in `train`; by default the precision of the training.
+        device: as in `train`.
+        precision: "bfloat16" or "float32"; by default that of the training.
         progress: called with (images done, images in all).
 
     Raises:
@@ -60,16 +62,23 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     checked, said, bundle = _checked(bundle, dataset, split, path_of(classes), channels, rule)
     with started(device, precision or bundle.settings.precision) as runtime:
         predictor = Predictor(bundle, runtime, tile=tile)
-        pairs = checked.pairs[split]
-        evaluation = _evaluated(predictor, pairs, said, _counting(progress, len(pairs)))
+        evaluation = _evaluated(predictor, checked.pairs[split], said, progress)
         if folder is not None:
             write_evaluation(evaluation, folder)
-        run = Path(model) if (Path(model) / "metrics.jsonl").is_file() else None
-        if folder or run:
-            title = f"{Path(model).resolve().name} on {split}"
-            about = Report(title, evaluation, pairs, checked.facts_json(), read_history(run))
+        if folder or _run_of(Path(model)):
+            about = _report(Path(model), split, evaluation, checked)
             write_report_of(about, bundle, predictor, (folder or Path(model)) / "report")
     return evaluation
+
+
+def _run_of(model: Path) -> Path | None:
+    """The run folder, where `model` is one."""
+    return model if (model / "metrics.jsonl").is_file() else None
+
+
+def _report(model: Path, split: str, evaluation: Evaluation, checked: CheckReport) -> Report:
+    history = read_history(_run_of(model))
+    return Report(f"{model.resolve().name} on {split}", evaluation, checked.pairs[split], checked.facts_json(), history)
 
 
 def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
@@ -96,7 +105,7 @@ def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
 
 
 def _evaluated(
-    predictor: Predictor, pairs: Sequence[Pair], said: tuple[str, ...], on_images: Callable[[int], None] | None
+    predictor: Predictor, pairs: Sequence[Pair], said: tuple[str, ...], progress: Progress | None
 ) -> Evaluation:
     if predictor.runtime.is_distributed:
         raise SettingsError("evaluate runs in one process. Start it without torchrun.")
@@ -107,7 +116,7 @@ def _evaluated(
         runtime=predictor.runtime,
         tile=predictor.tile,
         temperature=predictor.temperature,
-        on_images=on_images,
+        on_images=_counting(progress, len(pairs)),
     )
     return dataclasses.replace(evaluation, notes=said + evaluation.notes)
 

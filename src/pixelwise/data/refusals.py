@@ -17,6 +17,7 @@ NO_BYTES = "is empty (0 bytes)"
 FEW_COLORS = 64
 """With more colours a mask is a picture and no code of classes."""
 
+_SAVED = "Save it as 8-bit PNG of one channel; `--fix` or `pixelwise convert id-masks` does."
 _TRUNCATED = ("truncated", "unexpected end", "eof", "premature")
 
 
@@ -88,6 +89,11 @@ def unreadable(path: Path, reason: Exception | str, expected: str) -> Finding:
     return Finding(path, reason, expected, "Replace the file or remove the pair.", code)
 
 
+def array_mask(path: Path) -> Finding:
+    """The fault of a mask that is an .npy file."""
+    return Finding(path, "is a NumPy array", MASK_EXPECTED, _SAVED, "mask-format")
+
+
 def wrong_mask(path: Path, mask: Image.Image) -> Finding:
     """The fault of a file that holds something other than class ids."""
     if mask.format in ("JPEG", "WEBP"):
@@ -95,7 +101,7 @@ def wrong_mask(path: Path, mask: Image.Image) -> Finding:
         remedy = "Such files change class ids; export the mask again as PNG."
     elif mask.format != "PNG":
         code, found = "mask-format", f"is a {mask.format}"
-        remedy = "Save it as 8-bit PNG of one channel; `--fix` or `pixelwise convert id-masks` does."
+        remedy = _SAVED
     elif mask.mode.startswith("I"):
         code, found = "mask-16-bit", "has 16 bits per pixel"
         remedy = "Save the class ids with 8 bits; instance ids are not classes."

@@ -1,10 +1,10 @@
 """Masks of every kind as values and colours, and their way into 8-bit PNGs of class ids."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from pixelwise.data.check.dataset import check_dataset
@@ -90,7 +90,7 @@ def test_values_that_are_not_listed_become_ignored(tmp_path):
     ("values", "found"),
     [
         (np.array([[0.5, 1]], dtype=np.float32), r"from 0.5 to 1.0, not all of them whole"),
-        (np.array([[-1, 1]], dtype=np.int32), r"from -1 to 1"),
+        (np.array([[-3e9, 1]], dtype=np.float32), r"from -3000000000.0 to 1.0"),
         (np.array([[70000, 1]], dtype=np.int32), r"from 1 to 70000"),
     ],
 )
@@ -117,8 +117,7 @@ def test_colours_that_blend_their_neighbours_are_no_classes_and_outlines_are(tmp
     assert read_raw(saved(tmp_path, Image.fromarray(outlined))).counts == {RED: 112, BLUE: 16, GREEN: 128}
 
 
-def test_what_tifffile_alone_reads_is_repaired_and_left_out_without_it(tmp_path, monkeypatch):
-    tifffile = pytest.importorskip("tifffile")
+def test_what_tifffile_alone_reads_is_repaired(tmp_path):
     for folder in ("train", "train_annotation"):
         (tmp_path / "dataset" / folder).mkdir(parents=True)
     for name in ("a", "b"):
@@ -130,11 +129,6 @@ def test_what_tifffile_alone_reads_is_repaired_and_left_out_without_it(tmp_path,
     report = repair(opened, check_dataset(opened), tmp_path / "out")
     assert (report.images, report.left_out) == ({"train": 2}, ())
     assert np.asarray(Image.open(tmp_path / "out" / "train_annotation" / "b.png")).tolist() == IDS.tolist()
-    monkeypatch.setitem(sys.modules, "tifffile", None)
-    report = repair(opened, check_dataset(opened), tmp_path / "without")
-    assert report.images == {"train": 1}
-    assert [finding.file.name for finding in report.left_out] == ["b.tif"]
-    assert "pixelwise[convert]" in report.text()
 
 
 def test_a_stack_of_pages_is_no_mask(tmp_path):
@@ -147,3 +141,43 @@ def test_colours_stored_with_loss_are_refused(tmp_path):
     with pytest.raises(FileFault) as caught:
         read_raw(saved(tmp_path, Image.new("L", (4, 4)), "jpg"))
     assert caught.value.finding.code == "mask-lossy"
+
+
+NODATA = np.array([[0, 1, -1], [0, 1, 2]], dtype=np.int16)
+
+
+@pytest.fixture
+def raster(tmp_path):
+    """A dataset of one pair, whose mask is a raster with -1 where there is no data."""
+    for folder in ("train", "train_annotation"):
+        (tmp_path / "dataset" / folder).mkdir(parents=True)
+    Image.new("RGB", (3, 2)).save(tmp_path / "dataset" / "train" / "a.png")
+    tifffile.imwrite(tmp_path / "dataset" / "train_annotation" / "a.tif", NODATA, photometric="minisblack")
+    return tmp_path / "dataset"
+
+
+def test_a_value_below_0_that_nothing_lists_is_named_and_never_made_a_class(raster, tmp_path):
+    opened = open_dataset(raster, required=("train",))
+    checked = check_dataset(opened)
+    entry = '{"id": 255, "name": "ignored", "source": -1}'
+    assert any("with the values -1 (1 px)" in str(each) and entry in str(each) for each in checked.faults)
+    report = repair(opened, checked, tmp_path / "out")
+    assert report.images == {"train": 0}
+    assert "has the values -1 (16.7 %)" in str(report.left_out[0])
+    assert entry in str(report.left_out[0])
+
+
+@pytest.mark.parametrize("listed_in_dataset", [True, False])
+@pytest.mark.parametrize("sources", [True, False])
+def test_a_table_ignores_values_below_0(raster, tmp_path, listed_in_dataset, sources):
+    entries = [{"id": i, "name": f"c{i}", **({"source": i} if sources else {})} for i in range(3)]
+    entries.append({"id": 255, "name": "nodata", "source": -1})
+    if listed_in_dataset:
+        (raster / "classes.json").write_text(json.dumps(entries))
+    opened = open_dataset(raster, required=("train",))
+    given = None if listed_in_dataset else LabelTable.from_json(entries, source="given")
+    report = repair(opened, check_dataset(opened), tmp_path / "out", classes=given)
+    assert report.left_out == ()
+    mask = np.asarray(Image.open(tmp_path / "out" / "train_annotation" / "a.png"))
+    assert mask.tolist() == [[0, 1, 255], [0, 1, 2]]
+    assert LabelTable.read(tmp_path / "out" / "classes.json").ignored == (-1,)

@@ -11,12 +11,15 @@ from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.facts.regions import Regions, regions
 from pixelwise.data.facts.statistics import PixelMoments
 from pixelwise.data.findings import FileFault, Finding
-from pixelwise.data.masks.judging import spread_grays
+from pixelwise.data.masks.decoding import decode
+from pixelwise.data.masks.judging import ignoring, spread_grays
+from pixelwise.data.masks.raw import value_counts
 from pixelwise.data.masks.smoothing import is_smoothed, place_between
 from pixelwise.data.reading import load, mask_values, open_image, open_mask, orientation, to_rgb, upright_size
 from pixelwise.data.refusals import count_ids, unequal_sizes, unknown_ids
+from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE
-from pixelwise.phrases import percent
+from pixelwise.phrases import listed, percent
 
 MOSTLY = 0.5
 """The share of ignored pixels from which a mask is worth a warning."""
@@ -134,7 +137,10 @@ def _stored_with_16_bits(image: Image.Image) -> bool:
 def _look_at_mask(pair: Pair, num_classes: int | None, findings: list[Finding]) -> _MaskLook | None:
     if pair.mask is None:
         return None
-    opened = open_mask(pair.mask)
+    try:
+        opened = open_mask(pair.mask)
+    except FileFault as fault:
+        raise FileFault(_with_negative(fault.finding)) from None
     if opened.mode == "1":
         findings.append(_one_bit(pair.mask))
     mask = mask_values(opened, pair.mask)
@@ -152,6 +158,22 @@ def _look_at_mask(pair: Pair, num_classes: int | None, findings: list[Finding]) 
     findings += [unknown] if unknown else []
     findings += _content(pair.mask, counts, mask.width * mask.height)
     return _MaskLook(mask, counts, unlisted)
+
+
+def _with_negative(finding: Finding) -> Finding:
+    """The fault of a mask that is no PNG; where it has values below 0, they are named with what takes them."""
+    try:
+        values = decode(finding.file).values()
+    except DataError:
+        return finding
+    negative = {value: count for value, count in value_counts(values).items() if value < 0}
+    if not negative:
+        return finding
+    shown = listed((f"{value} ({count} px)" for value, count in negative.items()), 8)
+    remedy = (
+        f"`--fix` and `pixelwise convert id-masks` take them where --classes FILE has the entry {ignoring(negative)}."
+    )
+    return finding._replace(found=f"{finding.found} with the values {shown}", remedy=remedy)
 
 
 def _one_bit(path: Path) -> Finding:

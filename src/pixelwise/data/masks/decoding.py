@@ -6,13 +6,13 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from pixelwise.data.findings import FileFault, Finding
+from pixelwise.data.masks.arrays import MAGIC, read_array
 from pixelwise.data.masks.raw import ALPHA, RawMask, is_gray, whole_numbers
 from pixelwise.data.reading import MAX_PIXELS, load, mask_values, open_image, to_rgb, upright_size
 from pixelwise.data.refusals import IMAGE_EXPECTED, count_ids, unreadable
-from pixelwise.errors import MissingExtra
 from pixelwise.labels import Color
 
 _KINDS = {"1": "1-bit", "L": "gray", "P": "palette"}
@@ -22,17 +22,18 @@ _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 def decode(source: Path | bytes, name: str = "") -> RawMask:
     """What a mask file holds; `name` is what errors call bytes.
 
-    TIFF that Pillow does not read goes through tifffile; of several frames of a GIF the first counts.
+    TIFF that Pillow does not read goes through tifffile; .npy files hold what `read_array` says; of several frames of
+    a GIF the first counts.
 
     Raises:
-        FileFault: the file is missing, empty, damaged or too large, or a TIFF of several pages.
-        MissingExtra: tifffile is needed and not installed.
+        FileFault: the file is missing, empty, damaged or too large, a TIFF of several pages, or as `read_array`.
     """
     path = source if isinstance(source, Path) else Path(name)
     try:
         opened = _opened(source, path)
+        _require_unsigned(opened, path)
     except FileFault as fault:
-        return _by_tifffile(source, path, fault, known=False)
+        return _without_pillow(source, path, fault, known=False)
     _require_one_page(opened, path)
     file_format = opened.format or ""
     if opened.mode in _KINDS:
@@ -42,7 +43,7 @@ def decode(source: Path | bytes, name: str = "") -> RawMask:
         try:
             return RawMask(path, "16-bit", file_format, channels, load(opened, path))
         except FileFault as fault:  # a compression or a layout that Pillow lacks, or damage: tifffile tells
-            return _by_tifffile(source, path, fault, known=True)
+            return _without_pillow(source, path, fault, known=True)
     load(opened, path)
     try:
         colors = to_rgb(opened)
@@ -59,6 +60,12 @@ def image_shape(content: bytes, name: str) -> tuple[int, int]:
     image = _opened(content, Path(name))
     width, height = upright_size(image, image.size)
     return height, width
+
+
+def _require_unsigned(image: Image.Image, path: Path) -> None:
+    """Refuse a TIFF of bytes from -128 to 127, which Pillow takes for 0 to 255."""
+    if image.mode == "L" and getattr(image, "tag_v2", {}).get(TiffImagePlugin.SAMPLEFORMAT) == (2,):
+        raise FileFault(unreadable(path, "has bytes with a sign", IMAGE_EXPECTED))
 
 
 def _opened(source: Path | bytes, path: Path) -> Image.Image:
@@ -106,18 +113,18 @@ def _grays(opened: Image.Image, values: Image.Image) -> dict[int, Color]:
     return {value: (step * value, step * value, step * value) for value in range(255 // step + 1)}
 
 
-def _by_tifffile(source: Path | bytes, path: Path, fault: FileFault, *, known: bool) -> RawMask:
-    """A TIFF that Pillow refuses with `fault`, although it may have `known` the kind; what is no TIFF stays refused."""
+def _without_pillow(source: Path | bytes, path: Path, fault: FileFault, *, known: bool) -> RawMask:
+    """An array, or a TIFF that Pillow refuses with `fault`, although it may have `known` the kind; else `fault`."""
     try:
         content = source if isinstance(source, bytes) else source.read_bytes()
     except OSError:
         raise fault from None
+    if content.startswith(MAGIC):
+        return _of_numbers(read_array(content, path), path, "NPY")
     if content[:4] not in _TIFF or fault.finding.code == "decompression-bomb":
         raise fault
-    try:
-        import tifffile
-    except ImportError:
-        raise MissingExtra("convert", f"Reading {path}, a TIFF of a kind that Pillow does not know,") from None
+    import tifffile
+
     try:
         with tifffile.TiffFile(io.BytesIO(content)) as file:
             values = _one_page(file, path)
@@ -125,10 +132,18 @@ def _by_tifffile(source: Path | bytes, path: Path, fault: FileFault, *, known: b
         raise
     except Exception as error:  # a decoder meets broken data with OSError, ValueError, struct.error ...
         raise (fault if known else FileFault(unreadable(path, error, IMAGE_EXPECTED))) from None
-    numbers = whole_numbers(values, path)
-    if values.itemsize > 1:
-        return RawMask(path, "16-bit", "TIFF", "L", Image.fromarray(numbers))
-    return _of_8_bits(Image.fromarray(numbers.astype(np.uint8)), path, "TIFF")
+    return _of_numbers(values, path, "TIFF")
+
+
+def _of_numbers(values: npt.NDArray[Any], path: Path, file_format: str) -> RawMask:
+    if values.ndim == 3:
+        return RawMask(path, "colors", file_format, "R+G+B", Image.fromarray(np.ascontiguousarray(values)))
+    if values.dtype == np.bool_:
+        return _of_8_bits(Image.fromarray(np.ascontiguousarray(values)), path, file_format)
+    numbers = np.ascontiguousarray(whole_numbers(values, path))
+    if values.itemsize > 1 or numbers.dtype == np.int32:
+        return RawMask(path, "16-bit", file_format, "L", Image.fromarray(numbers))
+    return _of_8_bits(Image.fromarray(numbers.astype(np.uint8)), path, file_format)
 
 
 def _one_page(file: Any, path: Path) -> npt.NDArray[Any]:

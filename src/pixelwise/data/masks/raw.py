@@ -13,10 +13,7 @@ from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.reading import to_rgb
 from pixelwise.data.refusals import FEW_COLORS, MASK_EXPECTED, count_ids
-from pixelwise.labels import IGNORE, Color, SourceValue
-
-MAX_VALUE = 65535
-"""The largest value of a mask that can be named in a label table."""
+from pixelwise.labels import IGNORE, SOURCE_NUMBERS, Color, SourceValue
 
 ALPHA = "A"
 """The channels of a mask that is drawn in its transparency: one colour everywhere, and alpha that varies."""
@@ -64,13 +61,13 @@ class RawMask:
         return value if isinstance(value, tuple) else self.shown.get(value)
 
     def values(self) -> npt.NDArray[Any]:
-        """(H, W) numbers as they are in the file, uint8 or, of the kind "16-bit", uint16.
+        """(H, W) numbers as they are in the file, uint8 or, of the kind "16-bit", as `whole_numbers` has them.
 
         Palettes give their indices, those of GIF their grays where these count; 1 bit gives 0 and 1, 2 and 4 bits 0..3
         and 0..15.
 
         Raises:
-            FileFault: it has colours, or values that are no whole number from 0 to MAX_VALUE.
+            FileFault: it has colours, or values that are none of SOURCE_NUMBERS.
         """
         if self.kind == "colors":
             raise self._colored()
@@ -80,7 +77,7 @@ class RawMask:
         return stored if self.image.mode == "L" else whole_numbers(stored, self.path)
 
     def gray(self) -> npt.NDArray[Any]:
-        """(H, W) gray as it is seen: 0..255, palettes resolved and 1 bit as 0 and 255; 16 bits stay 0..65535.
+        """(H, W) gray as it is seen: 0..255, palettes resolved and 1 bit as 0 and 255; 16 bits stay as they are.
 
         Raises:
             FileFault: as `values` does, or a palette has colours; gray in three channels is gray.
@@ -131,16 +128,23 @@ def to_ids(raw: RawMask, ids: Mapping[SourceValue, int]) -> Image.Image:
     return Image.fromarray(result)
 
 
-def whole_numbers(values: npt.NDArray[Any], path: Path) -> npt.NDArray[np.uint16]:
-    """`values` of any type as those of a mask; FileFault for fractions, NaN, negative and too large ones."""
+def whole_numbers(values: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:
+    """`values` of any type as those of a mask: uint16, or int32 where some are negative.
+
+    Raises:
+        FileFault: fractions, NaN, or numbers that are none of SOURCE_NUMBERS.
+    """
     numbers = values.astype(np.float64) if values.dtype.kind == "f" else values
     if numbers.dtype.kind not in "fiub":
         raise _no_numbers(path, f"holds {values.dtype} values")
-    if numbers.size and not (numbers.min() >= 0 and numbers.max() <= MAX_VALUE):
-        raise _no_numbers(path, f"has values from {numbers.min()} to {numbers.max()}")
-    whole = numbers.astype(np.uint16)
+    if numbers.dtype.kind == "f" and np.isnan(numbers).any():
+        raise _no_numbers(path, f"has pixels that are no number (nan, on {np.count_nonzero(np.isnan(numbers))} px)")
+    low, high = (numbers.min(), numbers.max()) if numbers.size else (0, 0)
+    if not (low >= SOURCE_NUMBERS[0] and high <= SOURCE_NUMBERS[-1]):
+        raise _no_numbers(path, f"has values from {low} to {high}")
+    whole = numbers.astype(np.int32 if low < 0 else np.uint16)
     if not np.array_equal(whole, numbers):
-        raise _no_numbers(path, f"has fractions: values from {numbers.min()} to {numbers.max()}, not all of them whole")
+        raise _no_numbers(path, f"has fractions: values from {low} to {high}, not all of them whole")
     return whole
 
 
@@ -170,5 +174,5 @@ def is_gray(color: Color) -> bool:
 
 
 def _no_numbers(path: Path, found: str) -> FileFault:
-    expected = f"whole numbers from 0 to {MAX_VALUE}, one for each pixel"
+    expected = f"whole numbers from {SOURCE_NUMBERS[0]} to {SOURCE_NUMBERS[-1]}, one for each pixel"
     return FileFault(Finding(path, found, expected, "Export the mask again as class ids.", "mask-16-bit"))

@@ -12,14 +12,14 @@ from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.masks.decoding import decode
+from pixelwise.data.masks.judging import ignoring
 from pixelwise.data.masks.raw import ALPHA, RawMask, to_ids
 from pixelwise.data.masks.smoothing import is_blended, is_smoothed
 from pixelwise.data.reading import load, open_image, orientation, read_image, upright, upright_size
-from pixelwise.data.refusals import MASK_EXPECTED, count_ids, unequal_sizes, wrong_mask
+from pixelwise.data.refusals import count_ids, unequal_sizes, wrong_mask
 from pixelwise.data.repair.plan import Plan
 from pixelwise.data.repair.report import LABEL_MAP, ORIENTATION, RENAMED, became, source_text
 from pixelwise.data.repair.survey import number_of
-from pixelwise.errors import MissingExtra
 from pixelwise.labels import IGNORE, SourceValue
 from pixelwise.outputs import whole
 from pixelwise.phrases import listed, percent
@@ -127,13 +127,9 @@ def read_raw(path: Path, label_map: LabelMap | None = None) -> RawMask:
 
     Raises:
         FileFault: it is damaged, was saved with loss, has more than FEW_COLORS colours or colours that are blends of
-            their neighbours, its values are no whole numbers from 0 to MAX_VALUE, or tifffile is not there to read it.
+            their neighbours, or its values are none of SOURCE_NUMBERS.
     """
-    try:
-        raw = decode(path)
-    except MissingExtra as missing:  # one such file is no reason to repair none
-        found = "is a TIFF that Pillow does not read"
-        raise FileFault(Finding(path, found, MASK_EXPECTED, str(missing), "unreadable-file")) from None
+    raw = decode(path)
     if raw.format in ("JPEG", "WEBP"):
         raise FileFault(wrong_mask(path, open_image(path)))
     raw = raw.counted()
@@ -247,7 +243,9 @@ def _fitting(examined: Examined) -> list[tuple[str, str]]:
 
 def _unplanned(path: Path, raw: RawMask, unknown: dict[SourceValue, int], plan: Plan) -> Finding:
     """Why a mask's values cannot become class ids."""
-    remedy = "Give a table that lists every value or colour, as a class or, with the id 255, as ignored."
+    negative = [value for value in unknown if isinstance(value, int) and value < 0]
+    entry = f", by an entry such as {ignoring(negative)}" if negative else ""
+    remedy = f"Give a table that lists every value or colour, as a class or, with the id 255, as ignored{entry}."
     reading = plan.readings.get(raw.kind)
     if reading is None:
         code = {"16-bit": "mask-16-bit", "colors": "mask-colors"}.get(raw.kind, "id-out-of-range")

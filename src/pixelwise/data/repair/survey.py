@@ -99,8 +99,13 @@ class Numbers:
 
     @property
     def ids(self) -> list[int]:
-        """All but IGNORE, in order."""
-        return sorted((self.used | self.bits) - {IGNORE})
+        """All but IGNORE and what is negative, which only a table makes a class; in order."""
+        return sorted((self.used | self.bits) - {IGNORE} - self.negative)
+
+    @property
+    def negative(self) -> set[int]:
+        """Those below 0, as rasters have them where there is no data."""
+        return {value for value in self.used if value < 0}
 
     def drawn_as_255(self) -> set[str]:
         """The splits in which 255 draws the object: with 0 alone beside it, and where no other says it is ignored."""
