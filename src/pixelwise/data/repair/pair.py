@@ -145,7 +145,7 @@ def read_raw(path: Path, label_map: LabelMap | None = None) -> RawMask:
 
 
 def repair_pair(task: Task, plan: Plan, known: Known, num_classes: int | None) -> Outcome:
-    """Write one pair as the plan has it; files that need no change are copied byte for byte."""
+    """Write one pair as the plan has it, the mask in 8-bit gray; files that need no change are copied byte for byte."""
     pair = task.pair
     try:
         examined = examine(pair, known, num_classes)
@@ -208,7 +208,6 @@ def _mask(
         text = "would have many class ids only where two others meet, as smoothing leaves them"
         remedy = "Export the mask again without smoothing."
         raise LeftOut(Finding(path, text, "regions of class ids", remedy, "mask-smoothed"))
-    mask.putpalette(plan.labels.palette())
     return mask, changes, frozenset(found)
 
 
@@ -234,6 +233,9 @@ def _changes(raw: RawMask, ids: dict[SourceValue, int], plan: Plan) -> list[tupl
     elif moved:
         code = "mask-0-255" if moved.get(IGNORE) == 1 else plan.renumbering
         changes.append((code, became(moved.items())))
+    few_bits = raw.kind == "gray" and raw.shown.get(1) != (1, 1, 1)
+    if not changes and (raw.channels == "P" or few_bits):  # of which other libraries read other numbers
+        changes.append(("mask-gray", "saved as 8-bit gray, with the same class ids"))
     return changes
 
 
