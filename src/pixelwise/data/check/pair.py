@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from pixelwise.data.check.alpha import transparency
 from pixelwise.data.check.duplicates import FINEST, Fingerprint, fingerprint
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.facts.regions import Regions, regions
@@ -93,6 +94,7 @@ def _look_at_image(path: Path, crop_size: int | None, findings: list[Finding], *
     stored = image.size
     findings += _unusual(path, image)
     size = upright_size(load(image, path, small=not closely), stored)
+    findings += transparency(path, image)
     if crop_size is not None and 2 * max(size) < crop_size:
         findings.append(
             Finding(
@@ -117,8 +119,6 @@ def _unusual(path: Path, image: Image.Image) -> list[Finding]:
     found = []
     if image.mode == "CMYK":
         found.append(("image-cmyk", "has the colours of print (CMYK)", "RGB", "Convert it with its colour profile."))
-    if "A" in image.getbands() or "transparency" in image.info:
-        found.append(("image-alpha", "has transparency", "an opaque image", "Its transparency is dropped."))
     if getattr(image, "is_animated", False):
         found.append(("image-animated", "has several frames", "one picture", "The first frame is taken."))
     if image.mode.startswith(("I", "F")) or _stored_with_16_bits(image):

@@ -5,9 +5,10 @@ from collections import Counter
 
 import numpy as np
 
-from pixelwise.data.check.duplicates import WORDS, Fingerprints, across, same_picture, video_neighbours
+from pixelwise.data.check.duplicates import WORDS, Fingerprints, across, video_neighbours
 from pixelwise.data.check.pair import Look
 from pixelwise.data.check.report import SplitFacts
+from pixelwise.data.check.second_look import relation
 from pixelwise.data.dataset.pairs import Pair, Pairs, Split
 from pixelwise.data.facts.regions import RegionSizes
 from pixelwise.data.facts.statistics import ClassBalance, ImageSizes, PixelMoments
@@ -104,11 +105,12 @@ def shared_pictures(first: Tally, second: Tally) -> list[Finding]:
     findings, neighbours = [], []
     for match in across(first.fingerprints, second.fingerprints):
         one, other = first.fingerprinted(match.first), second.fingerprinted(match.second)
-        if same_picture(one.image, other.image):
+        how = relation(one.image, other.image)
+        if how == "same":
             findings.append(_shared(one, other, first.split.name, "is the same picture as", "duplicate-across-splits"))
-        elif video_neighbours(one.name, other.name):
+        elif how == "near" and video_neighbours(one.name, other.name):
             neighbours.append((one, other))
-        else:
+        elif how == "near":
             found, code = "is nearly the same picture as", "near-duplicate-across-splits"
             findings.append(_shared(one, other, first.split.name, found, code))
     if neighbours:
