@@ -84,7 +84,7 @@ def class_findings(tallies: Mapping[str, Tally], labels: LabelTable, *, are_give
     if not are_given:
         gaps = {i for i in absent if not any(tally.pixels[i] for tally in tallies.values())}
         if len(train.values - {IGNORE}) > 1:  # of one class the fault tells
-            findings += _gaps(train, gaps, largest=labels.num_classes - 1)
+            findings += _gaps(tallies, gaps)
         absent -= gaps
     findings += _absent(tallies, sorted(absent), labels)
     imbalance = imbalance_finding(train.split.truth, train.balance(labels.num_classes), labels)
@@ -135,14 +135,18 @@ def _suggest_counting_from_zero(tally: Tally, labels: LabelTable) -> None:
             tally.findings[i] = finding._replace(remedy=remedy)
 
 
-def _gaps(train: Tally, gaps: set[int], *, largest: int) -> list[Finding]:
+def _gaps(tallies: Mapping[str, Tally], gaps: set[int]) -> list[Finding]:
+    largest = max(set().union(*(tally.values for tally in tallies.values())) - {IGNORE})
+    gaps = {i for i in gaps if i < largest}  # from two classes on a table has them all
     if not gaps:
         return []
     remedy = "Number the classes without gaps, as `--fix` does, or name all of them in classes.json."
     if gaps == {0}:
         remedy = "If the masks count classes from 1, subtract 1 from every id but 255, as `--fix` does."
-    found = f"and the other masks hold ids up to {largest} but none of {listed(sorted(gaps), _LISTED)}"
-    return [Finding(train.split.truth, found, "ids 0, 1, 2, ... without gaps", remedy, "ids-with-gaps")]
+    where = "no mask of any split has" if len(tallies) > 1 else "no mask has"
+    found = f"{where} {listed(sorted(gaps), _LISTED)}, and the largest id is {largest}"
+    truth = tallies["train"].split.truth
+    return [Finding(truth, found, "ids 0, 1, 2, ... without gaps", remedy, "ids-with-gaps")]
 
 
 def _absent(tallies: Mapping[str, Tally], absent: list[int], labels: LabelTable) -> list[Finding]:
