@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.masks.raw import ALPHA, RawMask, is_gray, whole_numbers
+from pixelwise.data.masks.smoothing import is_blended
 from pixelwise.data.reading import MAX_PIXELS, load, mask_values, open_image, to_rgb, upright_size
-from pixelwise.data.refusals import IMAGE_EXPECTED, count_ids, unreadable
+from pixelwise.data.refusals import IMAGE_EXPECTED, MASK_EXPECTED, count_ids, unreadable, wrong_mask
 from pixelwise.errors import MissingExtra
 from pixelwise.labels import Color
 
@@ -36,7 +38,7 @@ def decode(source: Path | bytes, name: str = "") -> RawMask:
     _require_one_page(opened, path)
     file_format = opened.format or ""
     if opened.mode in _KINDS:
-        return _of_8_bits(opened, path, file_format)
+        return _of_8_bits(opened, path)
     channels = "+".join(opened.getbands())
     if opened.mode.startswith("I") or opened.mode == "F":
         try:
@@ -54,6 +56,28 @@ def decode(source: Path | bytes, name: str = "") -> RawMask:
         raise FileFault(unreadable(path, error, IMAGE_EXPECTED)) from None
 
 
+def read_raw(path: Path, label_map: LabelMap | None = None) -> RawMask:
+    """Decode a mask that can become one of class ids.
+
+    Raises:
+        FileFault: it is damaged, was saved with loss, has more than FEW_COLORS colours or colours that are blends of
+            their neighbours, its values are no whole numbers from 0 to MAX_VALUE, or tifffile is not there to read it.
+    """
+    try:
+        raw = decode(path)
+    except MissingExtra as missing:  # one such file is no reason to repair none
+        found = "is a TIFF that Pillow does not read"
+        raise FileFault(Finding(path, found, MASK_EXPECTED, str(missing), "unreadable-file")) from None
+    if raw.format in ("JPEG", "WEBP"):
+        raise FileFault(wrong_mask(path, open_image(path)))
+    raw = raw.counted()
+    if raw.kind == "colors" and len(raw.counts) > 2 and is_blended(raw.colors()):
+        found = f"has {len(raw.counts)} colours, of which many only blend the two regions they lie between"
+        remedy = "Export the mask again without smoothing and compression, as class ids in an 8-bit PNG."
+        raise FileFault(Finding(path, found, "one colour for each class", remedy, "mask-smoothed"))
+    return raw if label_map is None else raw.through(label_map)
+
+
 def image_shape(content: bytes, name: str) -> tuple[int, int]:
     """(H, W) of an image when upright by its EXIF orientation, from its header alone; FileFault if there is none."""
     image = _opened(content, Path(name))
@@ -68,12 +92,17 @@ def _opened(source: Path | bytes, path: Path) -> Image.Image:
         raise FileFault(fault.finding._replace(file=path)) from None
 
 
-def _of_8_bits(opened: Image.Image, path: Path, file_format: str) -> RawMask:
-    kind = _KINDS[opened.mode]
+def _of_8_bits(opened: Image.Image, path: Path) -> RawMask:
     try:
         values = mask_values(opened, path)
     except FileFault as fault:  # that speaks of PNG, as training takes no other
         raise FileFault(fault.finding._replace(expected=IMAGE_EXPECTED)) from None
+    return gray_or_palette(opened, values, path)
+
+
+def gray_or_palette(opened: Image.Image, values: Image.Image, path: Path) -> RawMask:
+    """What a mask of one channel and 8 bits or less holds, of which `reading.mask_values` made `values`."""
+    kind, file_format = _KINDS[opened.mode], opened.format or "TIFF"  # one that tifffile has read has no format
     shown = _palette(opened) if kind == "palette" else _grays(opened, values)
     if kind == "palette" and file_format == "GIF" and all(is_gray(shown[value]) for value in count_ids(values)):
         kind = "gray palette"
@@ -128,7 +157,7 @@ def _by_tifffile(source: Path | bytes, path: Path, fault: FileFault, *, known: b
     numbers = whole_numbers(values, path)
     if values.itemsize > 1:
         return RawMask(path, "16-bit", "TIFF", "L", Image.fromarray(numbers))
-    return _of_8_bits(Image.fromarray(numbers.astype(np.uint8)), path, "TIFF")
+    return _of_8_bits(Image.fromarray(numbers.astype(np.uint8)), path)
 
 
 def _one_page(file: Any, path: Path) -> npt.NDArray[Any]:

@@ -8,18 +8,16 @@ from typing import NamedTuple
 from PIL import Image
 
 from pixelwise.data.check.report import CheckReport
-from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.findings import FileFault, Finding
-from pixelwise.data.masks.decoding import decode
+from pixelwise.data.masks.decoding import read_raw
 from pixelwise.data.masks.raw import ALPHA, RawMask, to_ids
-from pixelwise.data.masks.smoothing import is_blended, is_smoothed
+from pixelwise.data.masks.smoothing import is_smoothed
 from pixelwise.data.reading import load, open_image, orientation, read_image, upright, upright_size
-from pixelwise.data.refusals import MASK_EXPECTED, count_ids, unequal_sizes, wrong_mask
+from pixelwise.data.refusals import count_ids, unequal_sizes
 from pixelwise.data.repair.plan import Plan
 from pixelwise.data.repair.report import LABEL_MAP, ORIENTATION, RENAMED, became, source_text
 from pixelwise.data.repair.survey import number_of
-from pixelwise.errors import MissingExtra
 from pixelwise.labels import IGNORE, SourceValue
 from pixelwise.outputs import whole
 from pixelwise.phrases import listed, percent
@@ -120,28 +118,6 @@ def examine(pair: Pair, known: Known, num_classes: int | None) -> Examined:
     if misfit.code not in ("size-exif", "size-scaled"):
         raise LeftOut(misfit)
     return Examined(raw, size, exif, misfit)
-
-
-def read_raw(path: Path, label_map: LabelMap | None = None) -> RawMask:
-    """Decode a mask that can become one of class ids.
-
-    Raises:
-        FileFault: it is damaged, was saved with loss, has more than FEW_COLORS colours or colours that are blends of
-            their neighbours, its values are no whole numbers from 0 to MAX_VALUE, or tifffile is not there to read it.
-    """
-    try:
-        raw = decode(path)
-    except MissingExtra as missing:  # one such file is no reason to repair none
-        found = "is a TIFF that Pillow does not read"
-        raise FileFault(Finding(path, found, MASK_EXPECTED, str(missing), "unreadable-file")) from None
-    if raw.format in ("JPEG", "WEBP"):
-        raise FileFault(wrong_mask(path, open_image(path)))
-    raw = raw.counted()
-    if raw.kind == "colors" and len(raw.counts) > 2 and is_blended(raw.colors()):
-        found = f"has {len(raw.counts)} colours, of which many only blend the two regions they lie between"
-        remedy = "Export the mask again without smoothing and compression, as class ids in an 8-bit PNG."
-        raise FileFault(Finding(path, found, "one colour for each class", remedy, "mask-smoothed"))
-    return raw if label_map is None else raw.through(label_map)
 
 
 def repair_pair(task: Task, plan: Plan, known: Known, num_classes: int | None) -> Outcome:
