@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from pixelwise.data.check.classes import GivenLabels, class_findings, given_labels, resolved_labels
+from pixelwise.data.check.meaning import MaskMeaning
 from pixelwise.data.check.pair import Look, look_at
 from pixelwise.data.check.report import CheckReport, SplitFacts
 from pixelwise.data.check.split import Tally, shared_pictures
 from pixelwise.data.dataset.pairs import Dataset, Pair, Pairs, find_pairs
 from pixelwise.data.findings import Finding
+from pixelwise.data.repair.survey import Values
 from pixelwise.workers import Progress, in_order
 
 __all__ = ["CheckReport", "SplitFacts", "check_dataset"]
@@ -45,19 +47,27 @@ def check_dataset(
     given = given_labels(pairs, num_classes=num_classes, classes_file=classes_file or dataset.classes_file)
     findings += given.findings
     tallies = {name: Tally(dataset.splits[name], pairs[name]) for name in pairs}
+    survey = Values()
     done, total = 0, sum(map(len, pairs.values()))
     for name, tally in tallies.items():
         for look in _looks(pairs[name], given, crop_size, workers):
             tally.add(look)
+            if look.raw is not None:
+                survey.add(name, look.raw)
             done += 1
             if progress is not None:
                 progress(done, total)
-    return replace(_report(tallies, findings, given), layout=dataset.layout)
+    by_user = num_classes is not None or classes_file is not None
+    meaning = MaskMeaning.of(survey, tallies, given, by_user=by_user)
+    return replace(_report(tallies, findings, given, meaning), layout=dataset.layout)
 
 
-def _report(tallies: dict[str, Tally], findings: list[Finding], given: GivenLabels) -> CheckReport:
+def _report(
+    tallies: dict[str, Tally], findings: list[Finding], given: GivenLabels, meaning: MaskMeaning
+) -> CheckReport:
     labels, labels_from = resolved_labels(given, tallies)
-    of_classes = class_findings(tallies, labels, are_given=given.labels is not None)
+    of_classes = class_findings(tallies, labels, meaning.numbers, are_given=given.labels is not None)
+    of_classes += meaning.findings(tallies)
     for tally in tallies.values():
         findings += tally.findings
     findings += of_classes

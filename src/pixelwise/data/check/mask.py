@@ -1,5 +1,6 @@
 """Look at one mask: what its file alone can show."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ def look_at_mask(pair: Pair, num_classes: int | None, findings: list[Finding]) -
     smoothed = is_smoothed(mask, len(counts)) or bool(grays and is_smoothed(mask, len(counts), ignored=None))
     if smoothed:
         findings.append(_smoothed(pair.mask, mask, counts))
-    raw = gray_or_palette(opened, mask, pair.mask)
+    raw = replace(gray_or_palette(opened, mask, pair.mask), counts=dict(counts.items()))
     if pair.label_map is not None:
         label_map = pair.label_map.resolved(num_classes)
         unlisted = label_map.unlisted(counts)
@@ -64,7 +65,7 @@ def look_at_mask(pair: Pair, num_classes: int | None, findings: list[Finding]) -
     unknown = None if smoothed else unknown_ids(pair.mask, mask, counts, num_classes)
     findings += [unknown] if unknown else []
     findings += _content(pair.mask, counts, mask.width * mask.height)
-    return MaskLook(mask.size, mask, counts, unlisted, None if smoothed else raw.counted())
+    return MaskLook(mask.size, mask, counts, unlisted, None if smoothed else raw)
 
 
 def _of_another_kind(pair: Pair, num_classes: int | None, refusal: Finding, findings: list[Finding]) -> MaskLook | None:

@@ -75,6 +75,14 @@ class Values:
         pairs = self._palette_pairs()
         return len({index for index, _ in pairs}) < len(pairs) > len({color for _, color in pairs})
 
+    def contradiction(self) -> tuple[int, list[Color]]:
+        """An index that palettes show in several colours, and these, where `palettes_contradict`."""
+        colors: dict[int, set[Color]] = {}
+        for index, color in self._palette_pairs():
+            colors.setdefault(index, set()).add(color)
+        index = max(colors, key=lambda each: len(colors[each]))
+        return index, sorted(colors[index])
+
     def _palette_pairs(self) -> set[tuple[int, Color]]:
         kinds = frozenset(self.palettes)
         entries = (entry for entry in self.pixels if entry.kind in kinds)
