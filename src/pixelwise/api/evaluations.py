@@ -113,24 +113,28 @@ def _checked(
     if split not in SPLITS:
         raise SettingsError(f"split is {split!r}, expected one of {', '.join(SPLITS)}.")
     opened = open_dataset(path_of(dataset), required=(split, f"{split}_annotation"), channels=paths_of(channels))
-    _require_same_classes(opened.classes_file, bundle.labels)
+    table = _require_same_classes(opened.classes_file, bundle.labels)
     only = Dataset({split: opened.splits[split]}, None)
-    checked = check_dataset(only, num_classes=bundle.labels.num_classes)
-    checked.require_sound()
+    # The dataset's own table says whether 255 was drawn or ignored, if anything does.
+    known = opened.classes_file if table is not None and table.num_classes == bundle.labels.num_classes else None
+    checked = check_dataset(only, num_classes=bundle.labels.num_classes, classes_file=known)
+    checked.require_sound("The model cannot be scored")
     return checked
 
 
-def _require_same_classes(classes_file: Path | None, labels: LabelTable) -> None:
-    """Refuse to score a model on a dataset that numbers the classes differently."""
+def _require_same_classes(classes_file: Path | None, labels: LabelTable) -> LabelTable | None:
+    """The table of the dataset; DataError if it numbers the classes otherwise than the model."""
     if classes_file is None:
-        return
-    names = LabelTable.read(classes_file).names
+        return None
+    table = LabelTable.read(classes_file)
+    names = table.names
     if names != labels.names and labels.names != LabelTable.numbered(labels.num_classes).names:
         raise DataError(
             f"{classes_file}: the classes are {', '.join(names)}, but the model was trained for "
             f"{', '.join(labels.names)}. Scores would compare different things; take the dataset or the model "
             "that fits, or correct the names."
         )
+    return table
 
 
 def _counting(progress: Progress | None, total: int) -> Callable[[int], None] | None:

@@ -116,7 +116,7 @@ def test_a_promise_that_a_repair_cannot_keep_is_replaced_by_what_helps(tmp_path)
     train, validation = check_dataset(open_dataset(tmp_path)).faults
     assert "Replace each colour by its class id" in train.remedy
     assert "leaves masks of this kind out: no class has #0000ff (25 px)" in validation.remedy
-    assert "--classes FILE" in validation.remedy
+    assert "classes.json" in validation.remedy
 
 
 def test_colours_beside_ids_need_a_table(tmp_path):

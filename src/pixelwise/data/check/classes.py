@@ -73,7 +73,7 @@ def class_findings(
             findings.append(_drawn_as_grays(tally, numbers.by_split[name], grays[name]))
             continue
         if name in drawn:
-            findings.append(_object_as_255(tally, numbers))
+            findings.append(_object_as_255(tally, numbers, is_one_split="train" not in tallies))
             continue
         if not tally.values:
             continue
@@ -174,15 +174,18 @@ def _absent(tallies: Mapping[str, Tally], absent: list[int], labels: LabelTable)
     return findings
 
 
-def _object_as_255(tally: Tally, numbers: Numbers) -> Finding:
+def _object_as_255(tally: Tally, numbers: Numbers, *, is_one_split: bool) -> Finding:
     values = numbers.by_split[tally.split.name]
     found = f"holds masks of the value{'s 0 and' if 0 in values else ''} {IGNORE} only"
     found += ", and of 1 bit" if numbers.bits else ""
-    return Finding(
-        tally.split.truth, found, f"the ids 0 and 1 ({IGNORE} is ignored)",
-        f"If {IGNORE} draws the object, save it as 1, as `--fix` does; as it is, the object would count for nothing.",
-        "mask-0-255",
-    )  # fmt: skip
+    remedy = (
+        f"If {IGNORE} draws the object, save it as 1, as `--fix` does; as it is, the object would count for nothing."
+    )
+    if is_one_split:
+        remedy += (
+            f' If it is ignored, say so in classes.json: {{"id": {IGNORE}, "name": "ignored", "source": {IGNORE}}}.'
+        )
+    return Finding(tally.split.truth, found, f"the ids 0 and 1 ({IGNORE} is ignored)", remedy, "mask-0-255")
 
 
 def too_few_classes(split: Split, ids: Set[int]) -> list[Finding]:

@@ -100,13 +100,13 @@ def _raw(entry: Entry, pixels: int) -> RawMask:
 def _kept_by_none(truth: Path, unread: str) -> Finding:
     return Finding(
         truth, f"cannot be understood beside the other masks: {unread}", "masks of one kind, or a table",
-        "Give a table of classes (--classes FILE) with the id and the colour of each; without one, `--fix` leaves the "
+        "Give a table of classes (classes.json) with the id and the colour of each; without one, `--fix` leaves the "
         "masks of ids out.", "id-out-of-range",
     )  # fmt: skip
 
 
 def _remedy(reason: str) -> str:
     return (
-        f"`--fix` leaves masks of this kind out: {reason}. Give a table of classes (--classes FILE) that lists every "
+        f"`--fix` leaves masks of this kind out: {reason}. Give a table of classes (classes.json) that lists every "
         'value or colour as a "source" of a class or, with the id 255, of what is ignored.'
     )

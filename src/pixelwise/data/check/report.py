@@ -14,6 +14,9 @@ from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
 from pixelwise.phrases import counted, listed, listed_lines, percent
 
+TRAINING = "Training cannot start"
+"""What faults mean for `check` and `train`."""
+
 _SHOWN_PER_CODE = 20
 _EXAMPLES = 3
 _MANY = 100  # findings of a kind that say as much on one line
@@ -98,10 +101,10 @@ class CheckReport:
             return False
         return len(members) > _MANY or (len(members) >= _FEW and 2 * len(members) > self.num_pairs)
 
-    def require_sound(self) -> None:
-        """Raise DataError with the report if there is any fault."""
+    def require_sound(self, consequence: str = TRAINING) -> None:
+        """Raise DataError with the report, in words of a door without the flags of `check`, if there is any fault."""
         if self.faults:
-            raise DataError(self.text())
+            raise DataError(elsewhere(self.text(consequence)))
 
     def to_json(self) -> dict[str, Any]:
         """Everything, uncut, as JSON has it."""
@@ -119,8 +122,8 @@ class CheckReport:
             },
         }
 
-    def text(self) -> str:
-        """The report for people; of many findings of one code the first are shown."""
+    def text(self, consequence: str = TRAINING) -> str:
+        """The report for people; of many findings of one code the first are shown. `consequence` is that of faults."""
         lines = list(self.basis)
         lines += [f"{name}: {_facts_text(facts)}" for name, facts in self.splits.items()]
         if self.splits:
@@ -128,7 +131,7 @@ class CheckReport:
         for title, findings in (("fault", self.faults), ("warning", self.warnings), ("note", self.notes)):
             if findings:
                 lines += ["", counted(len(findings), title), *self._finding_lines(findings)]
-        return "\n".join([*lines, "", _verdict(self.faults)])
+        return "\n".join([*lines, "", _verdict(self.faults, consequence)])
 
     def _finding_lines(self, findings: Iterable[Finding]) -> list[str]:
         """Findings by code: what it means and what to do, then a line for each file; all on one line if common."""
@@ -200,7 +203,12 @@ def _listed_findings(members: Sequence[Finding]) -> list[str]:
     return lines + [f"    {line}" for line in listed_lines(told, _SHOWN_PER_CODE, " of this code; --json has all")]
 
 
-def _verdict(faults: tuple[Finding, ...]) -> str:
+def elsewhere(text: str) -> str:
+    """What a finding says, at a door that has no flag `--fix`."""
+    return text.replace("`--fix`", "`pixelwise check DATASET --fix OUT`")
+
+
+def _verdict(faults: tuple[Finding, ...], consequence: str) -> str:
     if not faults:
         return "The dataset is sound."
-    return f"Training cannot start: correct the {counted(len(faults), 'fault')} above first."
+    return f"{consequence}: correct the {counted(len(faults), 'fault')} above first."
