@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +50,7 @@ def decode(source: Path | bytes, name: str = "") -> RawMask:
         colors = to_rgb(opened)
         shape = _shape_in_alpha(opened, colors)
         if shape is not None:
-            return RawMask(path, "gray", file_format, ALPHA, shape, {value: (value,) * 3 for value in range(256)})
+            return _of_alpha(shape, colors, path, file_format)
         return RawMask(path, "colors", file_format, channels, colors)
     except (OSError, ValueError) as error:  # a mode that Pillow does not turn into RGB
         raise FileFault(unreadable(path, error, IMAGE_EXPECTED)) from None
@@ -116,15 +116,21 @@ def _palette(opened: Image.Image) -> dict[int, Color]:
 
 
 def _shape_in_alpha(opened: Image.Image, colors: Image.Image) -> Image.Image | None:
-    """The transparency of an image of one gray, where it varies: then the object is drawn in it, and nowhere else."""
+    """The transparency of an image of one colour, where it varies: then the object is drawn in it, and nowhere else."""
     if "A" not in opened.getbands() or not colors.getcolors(maxcolors=1):
-        return None
-    red, green, blue = (int(low) for low, _ in cast("tuple[tuple[int, int], ...]", colors.getextrema()))
-    if not is_gray((red, green, blue)):
         return None
     alpha = opened.getchannel("A")
     low, high = alpha.getextrema()
     return alpha if low != high else None
+
+
+def _of_alpha(shape: Image.Image, colors: Image.Image, path: Path, file_format: str) -> RawMask:
+    """A mask drawn in its transparency: gray, or its colour on black, as other files may have other colours."""
+    pixel = colors.getpixel((0, 0))
+    if isinstance(pixel, tuple) and len(set(pixel)) > 1:
+        drawn = Image.composite(colors, Image.new("RGB", colors.size), shape)
+        return RawMask(path, "colors", file_format, ALPHA, drawn)
+    return RawMask(path, "gray", file_format, ALPHA, shape, {value: (value,) * 3 for value in range(256)})
 
 
 def _grays(opened: Image.Image, values: Image.Image) -> dict[int, Color]:

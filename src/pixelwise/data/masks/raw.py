@@ -19,7 +19,9 @@ MAX_VALUE = 65535
 """The largest value of a mask that can be named in a label table."""
 
 ALPHA = "A"
-"""The channels of a mask that is drawn in its transparency: one colour everywhere, and alpha that varies."""
+"""The channels of a mask that is drawn in its transparency: one colour everywhere, and alpha that varies.
+
+A gray one is of the kind "gray", with the alpha for values; another is of the kind "colors", its colour on black."""
 
 PALETTES = ("palette", "gray palette")
 """The kinds of masks that store indices into a palette."""
@@ -87,6 +89,9 @@ class RawMask:
         """
         if self.kind == "16-bit":
             return self.values()
+        if self.kind == "colors" and self.channels == ALPHA:  # one colour on black, the more the less transparent
+            brightest: npt.NDArray[np.uint8] = np.asarray(self.image).max(axis=2)
+            return np.asarray(255 * brightest.astype(np.uint16) // max(1, int(brightest.max())), dtype=np.uint8)
         colors = self.colors()
         gray = (colors & 0xFF).astype(np.uint8)
         if not np.array_equal(colors, gray * np.uint32(0x010101)):
