@@ -131,27 +131,32 @@ def _checked(
 ) -> tuple[CheckReport, tuple[str, ...], Bundle]:
     """The split, looked at and found sound; what is to be said of it; and the model, whose classes a table may name."""
     opened = open_split(dataset, split, channels, rule, classes_file=classes_file)
-    _require_same_classes(opened.classes_file, bundle.labels)
+    table = _require_same_classes(opened.classes_file, bundle.labels)
     if classes_file is not None:
         bundle = _named(bundle, classes_file)
     names = (split,) if opened.rule is None else ("train", "validation")
     alone = Dataset({name: opened.splits[name] for name in names}, None, layout=opened.layout, rule=opened.rule)
-    checked = of_split(check_dataset(alone, num_classes=bundle.labels.num_classes, only=split), split)
-    checked.require_sound()
+    # The dataset's own table says whether 255 was drawn or ignored, if anything does.
+    known = opened.classes_file if table is not None and table.num_classes == bundle.labels.num_classes else None
+    checked = check_dataset(alone, num_classes=bundle.labels.num_classes, classes_file=known, only=split)
+    checked = of_split(checked, split)
+    checked.require_sound("The model cannot be scored")
     return checked, said_of(checked, rule), bundle
 
 
-def _require_same_classes(classes_file: Path | None, labels: LabelTable) -> None:
-    """Refuse to score a model on a dataset that numbers the classes differently."""
+def _require_same_classes(classes_file: Path | None, labels: LabelTable) -> LabelTable | None:
+    """The table of the dataset; DataError if it numbers the classes otherwise than the model."""
     if classes_file is None:
-        return
-    names = LabelTable.read(classes_file).names
+        return None
+    table = LabelTable.read(classes_file)
+    names = table.names
     if not _is_numbered(labels) and not same_classes(names, classes_file.name, labels.names, "the model"):
         raise DataError(
             f"{classes_file}: the classes are {', '.join(names)}, but the model was trained for "
             f"{', '.join(labels.names)}. Scores would compare different things; take the dataset or the model "
             "that fits, or correct the names."
         )
+    return table
 
 
 def _named(bundle: Bundle, classes_file: Path) -> Bundle:

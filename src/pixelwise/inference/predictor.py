@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixelwise.bundle import Bundle
+from pixelwise.data.findings import FileFault
 from pixelwise.data.reading import read_image
+from pixelwise.data.refusals import without_pair
 from pixelwise.errors import DataError
 from pixelwise.inference.forward import class_logits, likeliest, probabilities_of
 from pixelwise.inference.render import save_png, written_mask
@@ -63,7 +65,10 @@ class Predictor:
         Raises:
             DataError: the image cannot be read; the message says why.
         """
-        pixels = np.array(read_image(_source(image)))  # a copy that torch may own
+        try:
+            pixels = np.array(read_image(_source(image)))  # a copy that torch may own
+        except FileFault as fault:
+            raise without_pair(fault, "Replace the file or leave it out.") from None
         return self.predict_batch(pixels[None], probabilities=[probabilities])[0]
 
     def predict_batch(self, pixels: NDArray[np.uint8], *, probabilities: Sequence[bool]) -> list[Prediction]:

@@ -133,6 +133,9 @@ def _begun(request: TrainingRequest, runtime: Runtime, *, observer: Observer, st
     )
     for sentence in request.report.understood:  # what is trained on was not named so by the user
         observer.say(sentence)
+    if not request.listeners and not resumes:  # who listens has said them in words of its own
+        for line in request.report.warnings_in_short:
+            observer.say(f"Warning: {line}")
     _introduce(run)
     if settings.budget is not None:
         run.clock.expect_validation(_seconds_of_validation(run))

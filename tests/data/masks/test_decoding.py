@@ -87,8 +87,13 @@ def test_palettes_give_indices_as_values_and_their_colours_as_colours(encoded):
 
 
 def test_transparency_leaves_colours_as_they_are(encoded):
+    pixels = np.array([[[10, 20, 30, 0], [10, 20, 31, 255]]], dtype=np.uint8)
+    assert color_plane(encoded(pixels), "a.png").tolist() == [[0x0A141E, 0x0A141F]]
+
+
+def test_one_colour_throughout_is_drawn_in_its_transparency(encoded):
     pixels = np.array([[[10, 20, 30, 0], [10, 20, 30, 255]]], dtype=np.uint8)
-    assert color_plane(encoded(pixels), "a.png").tolist() == [[0x0A141E, 0x0A141E]]
+    assert color_plane(encoded(pixels), "a.png").tolist() == [[0, 0x0A141E]]
 
 
 def test_a_gif_of_grays_gives_the_grays_and_one_of_colours_its_indices(encoded):

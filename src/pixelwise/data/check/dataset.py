@@ -9,6 +9,7 @@ import numpy as np
 
 from pixelwise.data.check.classes import GivenLabels, class_findings, given_labels, resolved_labels
 from pixelwise.data.check.dividing import Dividing, kept_division
+from pixelwise.data.check.meaning import MaskMeaning
 from pixelwise.data.check.naming import other_names
 from pixelwise.data.check.pair import Look, look_at
 from pixelwise.data.check.report import CheckReport, SplitFacts
@@ -66,7 +67,9 @@ def check_dataset(
             tallies |= divided
         else:
             tallies[name] = _tallied(Tally(dataset.splits[name], members), looks.at(members, [range(len(members))]))
-    report = _report({name: tallies[name] for name in SPLITS if name in tallies}, findings, given)
+    tallies = {name: tallies[name] for name in SPLITS if name in tallies}
+    by_user = num_classes is not None or classes_file is not None
+    report = _report(tallies, findings, given, MaskMeaning.of(tallies, given, by_user=by_user))
     return replace(report, layout=dataset.layout, division=division)
 
 
@@ -112,9 +115,12 @@ def _tallied(tally: Tally, looks: Iterable[Look]) -> Tally:
     return tally
 
 
-def _report(tallies: dict[str, Tally], findings: list[Finding], given: GivenLabels) -> CheckReport:
+def _report(
+    tallies: dict[str, Tally], findings: list[Finding], given: GivenLabels, meaning: MaskMeaning
+) -> CheckReport:
     labels, labels_from = resolved_labels(given, tallies)
-    of_classes = class_findings(tallies, labels, are_given=given.labels is not None)
+    of_classes = class_findings(tallies, labels, meaning.numbers, are_given=given.labels is not None)
+    of_classes += meaning.findings(tallies)
     for tally in tallies.values():
         findings += tally.findings
     findings += of_classes

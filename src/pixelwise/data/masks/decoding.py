@@ -2,17 +2,19 @@
 
 import io
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, TiffImagePlugin
 
+from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.masks.arrays import MAGIC, read_array
 from pixelwise.data.masks.raw import ALPHA, RawMask, is_gray, whole_numbers
+from pixelwise.data.masks.smoothing import is_blended
 from pixelwise.data.reading import MAX_PIXELS, load, mask_values, open_image, to_rgb, upright_size
-from pixelwise.data.refusals import IMAGE_EXPECTED, count_ids, unreadable
+from pixelwise.data.refusals import IMAGE_EXPECTED, count_ids, unreadable, wrong_mask
 from pixelwise.labels import Color
 
 _KINDS = {"1": "1-bit", "L": "gray", "P": "palette"}
@@ -37,7 +39,7 @@ def decode(source: Path | bytes, name: str = "") -> RawMask:
     _require_one_page(opened, path)
     file_format = opened.format or ""
     if opened.mode in _KINDS:
-        return _of_8_bits(opened, path, file_format)
+        return _of_8_bits(opened, path)
     channels = "+".join(opened.getbands())
     if opened.mode.startswith("I") or opened.mode == "F":
         try:
@@ -49,10 +51,28 @@ def decode(source: Path | bytes, name: str = "") -> RawMask:
         colors = to_rgb(opened)
         shape = _shape_in_alpha(opened, colors)
         if shape is not None:
-            return RawMask(path, "gray", file_format, ALPHA, shape, {value: (value,) * 3 for value in range(256)})
+            return _of_alpha(shape, colors, path, file_format)
         return RawMask(path, "colors", file_format, channels, colors)
     except (OSError, ValueError) as error:  # a mode that Pillow does not turn into RGB
         raise FileFault(unreadable(path, error, IMAGE_EXPECTED)) from None
+
+
+def read_raw(path: Path, label_map: LabelMap | None = None) -> RawMask:
+    """Decode a mask that can become one of class ids.
+
+    Raises:
+        FileFault: it is damaged, was saved with loss, has more than FEW_COLORS colours or colours that are blends of
+            their neighbours, or its values are none of SOURCE_NUMBERS.
+    """
+    raw = decode(path)
+    if raw.format in ("JPEG", "WEBP"):
+        raise FileFault(wrong_mask(path, open_image(path)))
+    raw = raw.counted()
+    if raw.kind == "colors" and len(raw.counts) > 2 and is_blended(raw.colors()):
+        found = f"has {len(raw.counts)} colours, of which many only blend the two regions they lie between"
+        remedy = "Export the mask again without smoothing and compression, as class ids in an 8-bit PNG."
+        raise FileFault(Finding(path, found, "one colour for each class", remedy, "mask-smoothed"))
+    return raw if label_map is None else raw.through(label_map)
 
 
 def image_shape(content: bytes, name: str) -> tuple[int, int]:
@@ -75,12 +95,17 @@ def _opened(source: Path | bytes, path: Path) -> Image.Image:
         raise FileFault(fault.finding._replace(file=path)) from None
 
 
-def _of_8_bits(opened: Image.Image, path: Path, file_format: str) -> RawMask:
-    kind = _KINDS[opened.mode]
+def _of_8_bits(opened: Image.Image, path: Path) -> RawMask:
     try:
         values = mask_values(opened, path)
     except FileFault as fault:  # that speaks of PNG, as training takes no other
         raise FileFault(fault.finding._replace(expected=IMAGE_EXPECTED)) from None
+    return gray_or_palette(opened, values, path)
+
+
+def gray_or_palette(opened: Image.Image, values: Image.Image, path: Path) -> RawMask:
+    """What a mask of one channel and 8 bits or less holds, of which `reading.mask_values` made `values`."""
+    kind, file_format = _KINDS[opened.mode], opened.format or "TIFF"  # one that tifffile has read has no format
     shown = _palette(opened) if kind == "palette" else _grays(opened, values)
     if kind == "palette" and file_format == "GIF" and all(is_gray(shown[value]) for value in count_ids(values)):
         kind = "gray palette"
@@ -94,15 +119,21 @@ def _palette(opened: Image.Image) -> dict[int, Color]:
 
 
 def _shape_in_alpha(opened: Image.Image, colors: Image.Image) -> Image.Image | None:
-    """The transparency of an image of one gray, where it varies: then the object is drawn in it, and nowhere else."""
+    """The transparency of an image of one colour, where it varies: then the object is drawn in it, and nowhere else."""
     if "A" not in opened.getbands() or not colors.getcolors(maxcolors=1):
-        return None
-    red, green, blue = (int(low) for low, _ in cast("tuple[tuple[int, int], ...]", colors.getextrema()))
-    if not is_gray((red, green, blue)):
         return None
     alpha = opened.getchannel("A")
     low, high = alpha.getextrema()
     return alpha if low != high else None
+
+
+def _of_alpha(shape: Image.Image, colors: Image.Image, path: Path, file_format: str) -> RawMask:
+    """A mask drawn in its transparency: gray, or its colour on black, as other files may have other colours."""
+    pixel = colors.getpixel((0, 0))
+    if isinstance(pixel, tuple) and len(set(pixel)) > 1:
+        drawn = Image.composite(colors, Image.new("RGB", colors.size), shape)
+        return RawMask(path, "colors", file_format, ALPHA, drawn)
+    return RawMask(path, "gray", file_format, ALPHA, shape, {value: (value,) * 3 for value in range(256)})
 
 
 def _grays(opened: Image.Image, values: Image.Image) -> dict[int, Color]:
@@ -139,11 +170,11 @@ def _of_numbers(values: npt.NDArray[Any], path: Path, file_format: str) -> RawMa
     if values.ndim == 3:
         return RawMask(path, "colors", file_format, "R+G+B", Image.fromarray(np.ascontiguousarray(values)))
     if values.dtype == np.bool_:
-        return _of_8_bits(Image.fromarray(np.ascontiguousarray(values)), path, file_format)
+        return _of_8_bits(Image.fromarray(np.ascontiguousarray(values)), path)
     numbers = np.ascontiguousarray(whole_numbers(values, path))
     if values.itemsize > 1 or numbers.dtype == np.int32:
         return RawMask(path, "16-bit", file_format, "L", Image.fromarray(numbers))
-    return _of_8_bits(Image.fromarray(numbers.astype(np.uint8)), path, file_format)
+    return _of_8_bits(Image.fromarray(numbers.astype(np.uint8)), path)
 
 
 def _one_page(file: Any, path: Path) -> npt.NDArray[Any]:

@@ -16,10 +16,15 @@ from pixelwise.data.refusals import FEW_COLORS, MASK_EXPECTED, count_ids
 from pixelwise.labels import IGNORE, SOURCE_NUMBERS, Color, SourceValue
 
 ALPHA = "A"
-"""The channels of a mask that is drawn in its transparency: one colour everywhere, and alpha that varies."""
+"""The channels of a mask that is drawn in its transparency: one colour everywhere, and alpha that varies.
+
+A gray one is of the kind "gray", with the alpha for values; another is of the kind "colors", its colour on black."""
 
 PALETTES = ("palette", "gray palette")
 """The kinds of masks that store indices into a palette."""
+
+
+_BLANK = Image.new("L", (1, 1))
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,10 @@ class RawMask:
             raise FileFault(Finding(self.path, found, MASK_EXPECTED, remedy, "mask-rgb"))
         return replace(self, counts={(c[0], c[1], c[2]): count for count, c in colors if isinstance(c, tuple)})
 
+    def without_pixels(self) -> "RawMask":
+        """The same with its counts alone, for as many masks as there may be."""
+        return replace(self, image=_BLANK)
+
     def color_of(self, value: SourceValue) -> Color | None:
         """The colour in which viewers show a value; None of the kinds "16-bit" and "mapped"."""
         return value if isinstance(value, tuple) else self.shown.get(value)
@@ -84,6 +93,9 @@ class RawMask:
         """
         if self.kind == "16-bit":
             return self.values()
+        if self.kind == "colors" and self.channels == ALPHA:  # one colour on black, the more the less transparent
+            brightest: npt.NDArray[np.uint8] = np.asarray(self.image).max(axis=2)
+            return np.asarray(255 * brightest.astype(np.uint16) // max(1, int(brightest.max())), dtype=np.uint8)
         colors = self.colors()
         gray = (colors & 0xFF).astype(np.uint8)
         if not np.array_equal(colors, gray * np.uint32(0x010101)):

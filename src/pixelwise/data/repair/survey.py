@@ -42,6 +42,14 @@ class Values:
             if class_id != IGNORE:
                 self.origins.setdefault(class_id, set()).add(value)
 
+    def merge(self, other: "Values") -> None:
+        """Take in what another one counted."""
+        self.masks.update(other.masks)
+        self.foreign_palettes |= other.foreign_palettes
+        self.pixels.update(other.pixels)
+        for class_id, values in other.origins.items():
+            self.origins.setdefault(class_id, set()).update(values)
+
     def add_map(self, label_map: LabelMap) -> None:
         """Note for each class of a label map its smallest value, whether masks have it or not."""
         for value, class_id in enumerate(label_map.table):
@@ -74,6 +82,14 @@ class Values:
         """Whether one index has two colours and one colour two indices, as where each file has its own palette."""
         pairs = self._palette_pairs()
         return len({index for index, _ in pairs}) < len(pairs) > len({color for _, color in pairs})
+
+    def contradiction(self) -> tuple[int, list[Color]]:
+        """An index that palettes show in several colours, and these, where `palettes_contradict`."""
+        colors: dict[int, set[Color]] = {}
+        for index, color in self._palette_pairs():
+            colors.setdefault(index, set()).add(color)
+        index = max(colors, key=lambda each: len(colors[each]))
+        return index, sorted(colors[index])
 
     def _palette_pairs(self) -> set[tuple[int, Color]]:
         kinds = frozenset(self.palettes)

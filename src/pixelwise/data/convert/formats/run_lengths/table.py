@@ -54,9 +54,9 @@ def read_table(source: Source, name: str) -> Table | None:
     Raises:
         FileFault: it is no text, or a width or height in it is no number of pixels.
     """
+    limit = csv.field_size_limit(MAX_FILE_BYTES)  # the runs of an image are longer than csv expects of a field
     try:
         lines = source.read(name).decode("utf-8-sig").splitlines(keepends=True)
-        csv.field_size_limit(MAX_FILE_BYTES)  # the runs of an image are longer than csv expects of a field
         first = lines[0] if lines else ""
         entries = csv.reader(lines, delimiter=max(",;\t", key=first.count))
         places = _places(next(entries, []))
@@ -67,6 +67,8 @@ def read_table(source: Source, name: str) -> Table | None:
         raise source.fault(
             name, f"cannot be read as CSV ({error})", expected="CSV in UTF-8", remedy="Fetch or export it again."
         ) from None
+    finally:
+        csv.field_size_limit(limit)  # which is one for the whole process
     filled = [row.runs for row in table.rows if row.runs]
     return table if not filled or any(_RUN.match(runs) for runs in filled) else None  # a column of paths
 
