@@ -21,7 +21,9 @@ HELP = {"-h", "--help"}
 
 FLAGS = {
     "demo": {"--output"} | MACHINE_FLAGS,
-    "check": CHANNEL_FLAGS | NETWORK_FLAGS | {"--num-classes", "--classes", "--json", "--output", "--fix"},
+    "check": CHANNEL_FLAGS
+    | NETWORK_FLAGS
+    | {"--num-classes", "--classes", "--json", "--output", "--fix", "--split-by"},
     "convert": {
         "--classes",
         "--num-classes",
@@ -33,7 +35,7 @@ FLAGS = {
         "--json",
     },
     "describe": NETWORK_FLAGS | {"--num-classes", "--aux-loss-weight", "--json"},
-    "evaluate": CHANNEL_FLAGS | MACHINE_FLAGS | {"--split", "--output", "--classes", "--tile", "--json"},
+    "evaluate": CHANNEL_FLAGS | MACHINE_FLAGS | {"--split", "--split-by", "--output", "--classes", "--tile", "--json"},
     "compare": {"--json"},
     "serve": MACHINE_FLAGS
     | {"--host", "--port", "--max-bytes", "--max-pixels", "--max-requests", "--max-batch", "--timeout", "--tile"},
@@ -43,7 +45,7 @@ FLAGS = {
     "predict": MACHINE_FLAGS
     | {"--output", "--overlay", "--as-source", "--palette", "--probabilities", "--tile", "--json"},
     "train": CHANNEL_FLAGS
-    | {"--output", "--config", "--resume", "--start-from", "--classes", "--device", "--quiet", "--json"},
+    | {"--output", "--config", "--resume", "--start-from", "--classes", "--split-by", "--device", "--quiet", "--json"},
 }
 
 

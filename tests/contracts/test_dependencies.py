@@ -17,7 +17,6 @@ TOOLS = ("dev", "docs")  # for work on Pixelwise itself: no module of it imports
 
 UNDECLARED = {"sagemaker": "launch builds objects of version 2 or 3 of the SDK: either would keep the other out"}
 NOT_IMPORTED = {
-    "datasets": "the reader of Hugging Face datasets is under way",
     "tensorboard": "torch.utils.tensorboard writes with it",
 }
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from pixelwise.data.check.dataset import check_dataset
@@ -54,6 +55,35 @@ def test_large_values_come_back_as_gray_of_16_bits(tmp_path):
     mask = predicted(tmp_path, LabelTable.named(NAMES, sources={0: [7], 1: [40000]}))
     assert mask.mode == "I;16"
     assert np.asarray(mask).tolist() == [[7, 40000, 40000]]
+
+
+def test_values_below_0_come_back_as_tiff_with_a_sign(tmp_path):
+    labels = LabelTable.named(NAMES, sources={0: [-1], 1: [40000]})
+    Image.new("RGB", (3, 1)).save(tmp_path / "photo.png")
+    report = predict_files(
+        Fixed(labels), [str(tmp_path / "photo.png")], tmp_path / "out", overlays=False, probabilities=False,
+        as_source=True,
+    )  # fmt: skip
+    assert report.written == [tmp_path / "out" / "photo.tif"]
+    values = tifffile.imread(report.written[0])
+    assert (values.dtype, values.tolist()) == (np.int32, [[-1, 40000, 40000]])
+
+
+def test_an_ignored_value_below_0_leaves_masks_as_png_as_no_model_predicts_it(tmp_path):
+    labels = LabelTable.named(NAMES, sources={0: [7], 1: [8]}, ignored=[-1])
+    mask = predicted(tmp_path, labels)
+    assert (mask.format, np.asarray(mask).tolist()) == ("PNG", [[7, 8, 8]])
+    ids = np.array([[IGNORE, 0]], dtype=np.uint8)
+    assert np.asarray(source_mask(ids, labels)).tolist() == [[-1, 7]]
+
+
+def test_a_tiff_of_values_never_replaces_the_image(tmp_path):
+    labels = LabelTable.named(NAMES, sources={0: [-1], 1: [1]})
+    Image.new("RGB", (3, 1)).save(tmp_path / "photo.tif")
+    with pytest.raises(SettingsError, match=r"photo\.tif: its mask would overwrite it"):
+        predict_files(
+            Fixed(labels), [str(tmp_path / "photo.tif")], tmp_path, overlays=False, probabilities=False, as_source=True
+        )
 
 
 def test_ignored_pixels_come_back_as_what_was_ignored():

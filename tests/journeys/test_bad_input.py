@@ -266,6 +266,21 @@ def test_a_dataset_with_other_classes_than_the_model(refused, trained, dataset):
     refused("evaluate", trained, dataset, code=1, words=["square, ground", "ground, square"])
 
 
+def test_truth_in_0_and_255_is_no_score_until_it_is_repaired(run, refused, trained, dataset, tmp_path):
+    for path in dataset.glob("*_annotation/*.png"):
+        with Image.open(path) as mask:
+            redrawn = mask.point([0, 255] + [255] * 254)
+        redrawn.save(path)
+    words = ["mask-0-255", "as `pixelwise check DATASET --fix OUT`", "The model cannot be scored"]
+    refused("evaluate", trained, dataset, code=1, words=words)
+    assert run("check", dataset, "--fix", tmp_path / "fixed")[0] == 0
+    assert run("evaluate", trained, tmp_path / "fixed", "--output", tmp_path / "scores")[0] == 0
+    # Where the table says that 255 is ignored, it is.
+    entries = [{"id": 0, "name": "ground"}, {"id": 1, "name": "square"}, {"id": 255, "name": "void", "source": 255}]
+    (dataset / "classes.json").write_text(json.dumps(entries))
+    assert run("evaluate", trained, dataset, "--output", tmp_path / "ignored")[0] == 0
+
+
 def test_images_that_do_not_exist(refused, tmp_path, trained):
     words = ["nothing.jpg"]
     refused("predict", trained, tmp_path / "nothing.jpg", "--output", tmp_path / "masks", code=1, words=words)

@@ -184,7 +184,7 @@ def test_sources_say_what_a_class_was_in_the_masks_and_255_what_is_ignored() -> 
     assert table(json.loads(json.dumps(labels.to_json()))) == labels
 
 
-@pytest.mark.parametrize("source", [-1, 65536, 1.5, True, None, [], "red", {}])
+@pytest.mark.parametrize("source", [-(2**31) - 1, 65536, 1.5, True, None, [], "red", {}])
 def test_a_source_is_a_value_or_a_color(source: Any) -> None:
     message = refusal([{"id": 0, "name": "a", "source": source}, {"id": 1, "name": "b"}])
     assert "class 0" in message

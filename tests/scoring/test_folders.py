@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from pixelwise.data.findings import FileFault
@@ -193,3 +194,19 @@ def test_files_that_are_no_masks_are_counted(folders):
     save(predicted / "a.png", [[0, 1]])
     (predicted / "a.npy").write_bytes(b"")
     assert score_folders(truth, predicted).notes == (f"1 file of other types in {predicted} left out: a.npy.",)
+
+
+def test_values_below_0_are_refused_by_name_and_ignored_by_a_table(tmp_path):
+    for side, rows in (("truth", [[-1, 0, 1]]), ("predicted", [[1, 0, 1]])):
+        (tmp_path / side).mkdir()
+        tifffile.imwrite(tmp_path / side / "a.tif", np.array(rows, dtype=np.int16), photometric="minisblack")
+    entry = '{"id": 255, "name": "ignored", "source": -1}'
+    with pytest.raises(DataError, match=r"a\.tif: has the values -1 \(1 px\)") as caught:
+        score_folders(tmp_path / "truth", tmp_path / "predicted")
+    assert entry in str(caught.value)
+    with pytest.raises(DataError, match="predicts -1 where the truth is labelled"):
+        score_folders(tmp_path / "predicted", tmp_path / "truth")
+    table = tmp_path / "classes.json"
+    table.write_text(f'[{{"id": 0, "name": "a"}}, {{"id": 1, "name": "b"}}, {entry}]')
+    scores = score_folders(tmp_path / "truth", tmp_path / "predicted", classes_file=table).scores
+    assert (scores.mean_iou, int(scores.confusion.counts.sum())) == (1, 2)

@@ -11,6 +11,7 @@ from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.writing.convert import convert as convert_source
 from pixelwise.data.convert.writing.report import ConversionReport
 from pixelwise.data.dataset.pairs import open_dataset
+from pixelwise.data.dataset.splits.division import SplitRule
 from pixelwise.data.facts.advice import FieldOfView, advise
 from pixelwise.data.facts.sheet import FactSheet
 from pixelwise.data.repair.dataset import RepairReport
@@ -22,7 +23,7 @@ from pixelwise.settings import Settings
 from pixelwise.workers import Progress
 
 
-def check(  # the door lists what one may ask for
+def check(  # noqa: PLR0913  # the door lists what one may ask for
     dataset: PathLike | None = None,
     *,
     num_classes: int | None = None,
@@ -30,19 +31,22 @@ def check(  # the door lists what one may ask for
     channels: Mapping[str, PathLike | None] | None = None,
     output: PathLike | None = None,
     config: PathLike | None = None,
+    split_by: str | None = None,
     progress: Progress | None = None,
     **settings: Any,
 ) -> CheckReport:
     """Look at every file of a dataset folder; faults and facts come in one report.
 
     Args:
-        dataset: a folder with train/, train_annotation/, validation/, validation_annotation/.
+        dataset: a folder with train/, train_annotation/, validation/, validation_annotation/, or images/ and masks/ ...
         num_classes: how many classes there must be; else a file of class names or the masks say.
         classes: a file of class names such as classes.json, where none lies beside the data or another counts.
         channels: folders that lie elsewhere, such as {"train": ..., "train_annotation": ...}, or manifests.
         output: a folder for index.html, which shows the faulty places, and check.json, the report with the
             `fact_sheet` of the training images.
         config: as in `train`.
+        split_by: where no validation is given, a part of train is taken; a pattern such as "{}_*" keeps pairs
+            together whose names have the same text at {} (patient, field, drive).
         progress: called with (pairs done, pairs in all).
         settings: of the training that is meant, as in `train`: images far smaller than its crop are a warning.
 
@@ -52,11 +56,32 @@ def check(  # the door lists what one may ask for
     """
     chosen = Settings.chosen(path_of(config), settings)
     folder = None if output is None else made_folder(Path(output))
-    opened = open_dataset(path_of(dataset), classes_file=path_of(classes), channels=paths_of(channels))
-    report = check_dataset(opened, num_classes=num_classes, crop_size=chosen.crop_size, meant=chosen, progress=progress)
+    report = checked(
+        dataset,
+        SplitRule(split_by),
+        classes=classes,
+        channels=channels,
+        num_classes=num_classes,
+        crop_size=chosen.crop_size,
+        meant=chosen,
+        progress=progress,
+    )
     if folder is not None:
         write_check(report, fact_sheet(report, chosen), folder)
     return report
+
+
+def checked(
+    dataset: PathLike | None,
+    rule: SplitRule,
+    *,
+    classes: PathLike | None,
+    channels: Mapping[str, PathLike | None] | None,
+    **how: Any,
+) -> CheckReport:
+    """`check_dataset`, with its arguments `how`, of a dataset opened as every verb opens it."""
+    opened = open_dataset(path_of(dataset), classes_file=path_of(classes), channels=paths_of(channels), rule=rule)
+    return check_dataset(opened, **how)
 
 
 def fact_sheet(report: CheckReport, settings: Settings | None = None, *, split: str = "train") -> FactSheet:
@@ -82,13 +107,16 @@ def repair(  # the door lists what one may ask for
     num_classes: int | None = None,
     classes: PathLike | None = None,
     channels: Mapping[str, PathLike | None] | None = None,
+    split_by: str | None = None,
     progress: Progress | None = None,
 ) -> RepairReport:
     """Write a corrected copy of a dataset to the new folder `output`, as `pixelwise check --fix` does; else as `check`.
 
     What cannot be repaired without guessing is left out and listed in the report; changes.jsonl lists every change.
+    Where no validation is given, the copy has the one that `check` and `train` would take.
     """
-    opened = open_dataset(path_of(dataset), classes_file=path_of(classes), channels=paths_of(channels))
+    rule = SplitRule(split_by)
+    opened = open_dataset(path_of(dataset), classes_file=path_of(classes), channels=paths_of(channels), rule=rule)
     report = check_dataset(opened, num_classes=num_classes, progress=progress)
     table = None if num_classes is None else LabelTable.numbered(num_classes)
     table = table if classes is None else LabelTable.read(Path(classes))
@@ -113,11 +141,11 @@ def convert(  # noqa: PLR0913  # the door lists what one may ask for
 
     Args:
         form: a name of `pixelwise.data.convert.menu.FORMATS`, such as "voc".
-        source: stays as it is.
+        source: stays as it is; of "hf" it may also be a name on the hub, such as "owner/name".
         dataset: a new folder; after an interruption, the same one, to go on.
         classes: names, colours and source values of the classes where the source does not define them.
         num_classes: which of several numbers of classes is meant (CamVid: 11 or 32).
-        images: where the images are, such as "images/{name}.jpg", for layouts without a fixed one.
+        images: where the images are, such as "images/{name}.jpg", for layouts without a fixed one; of "hf" a column.
         masks: where the masks are, such as "masks/{name}_mask.gif" or "{class}/{name}.png".
         attribute: which of several labels of a Ground Truth manifest, or attributes of VIA's regions, is meant.
         validation_share: of a source without validation images, the share that becomes validation, by class.

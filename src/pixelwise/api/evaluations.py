@@ -3,14 +3,14 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from pixelwise.api.arguments import PathLike, path_of, paths_of
+from pixelwise.api.arguments import PathLike, path_of
+from pixelwise.api.splits import of_split, open_split, said_of, split_of
 from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.batches import EvaluationBatches
-from pixelwise.data.check.dataset import check_dataset
-from pixelwise.data.dataset.channels import SPLITS
-from pixelwise.data.dataset.pairs import Dataset, Pair, Pairs, open_dataset
+from pixelwise.data.check.dataset import CheckReport, check_dataset
+from pixelwise.data.dataset.pairs import Dataset, Pair
+from pixelwise.data.dataset.splits.division import SplitRule
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import LabelTable
@@ -32,6 +32,7 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     output: PathLike | None = None,
     classes: PathLike | None = None,
     channels: Mapping[str, PathLike | None] | None = None,
+    split_by: str | None = None,
     tile: int | None = None,
     device: str | None = None,
     precision: str | None = None,
@@ -42,33 +43,42 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     Args:
         model: a run folder, a bundle folder or a model.tar.gz.
         dataset: as in `check`; only `split` is looked at.
-        split: "train", "validation" or "test".
-        output: a folder for scores.json, images.json (for `compare`) and report/index.html. Without it, the report
-            of a run folder is written anew, and of other models nothing.
+        split: "train", "validation" or "test"; without folders for it, as `split.json` beside the model has it.
+        output: a folder for scores.json, images.json (for `compare`) and report/index.html; else a run's is renewed.
         classes: as in `check`; the names must be the model's, or name the classes of a model that has no names.
         channels: as in `check`.
+        split_by: as in `check`, without `split.json`; by default the training's.
         tile: images longer than this many pixels go through overlapping tiles.
         device: as in `train`.
         precision: "bfloat16" or "float32"; by default that of the training.
         progress: called with (images done, images in all).
 
     Raises:
-        ModelError: the model cannot be loaded.
-        DataError: the split is missing or has faults.
+        ModelError: the model cannot be loaded; DataError: the split is missing or has faults.
     """
     bundle = load_bundle(Path(model))
     folder = None if output is None else made_folder(Path(output))
-    pairs, facts, bundle = _checked(bundle, dataset, split, path_of(classes), channels)
+    rule = split_of(Path(model), bundle, split_by)
+    checked, said, bundle = _checked(bundle, dataset, split, path_of(classes), channels, rule)
     with started(device, precision or bundle.settings.precision) as runtime:
         predictor = Predictor(bundle, runtime, tile=tile)
-        evaluation = _evaluated(predictor, pairs, _counting(progress, len(pairs)))
+        evaluation = _evaluated(predictor, checked.pairs[split], said, progress)
         if folder is not None:
             write_evaluation(evaluation, folder)
-        run = Path(model) if (Path(model) / "metrics.jsonl").is_file() else None
-        if folder or run:
-            about = Report(f"{Path(model).resolve().name} on {split}", evaluation, pairs, facts, read_history(run))
+        if folder or _run_of(Path(model)):
+            about = _report(Path(model), split, evaluation, checked)
             write_report_of(about, bundle, predictor, (folder or Path(model)) / "report")
     return evaluation
+
+
+def _run_of(model: Path) -> Path | None:
+    """The run folder, where `model` is one."""
+    return model if (model / "metrics.jsonl").is_file() else None
+
+
+def _report(model: Path, split: str, evaluation: Evaluation, checked: CheckReport) -> Report:
+    history = read_history(_run_of(model))
+    return Report(f"{model.resolve().name} on {split}", evaluation, checked.pairs[split], checked.facts_json(), history)
 
 
 def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
@@ -94,10 +104,12 @@ def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
     return page.write_report(content, folder)
 
 
-def _evaluated(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[[int], None] | None) -> Evaluation:
+def _evaluated(
+    predictor: Predictor, pairs: Sequence[Pair], said: tuple[str, ...], progress: Progress | None
+) -> Evaluation:
     if predictor.runtime.is_distributed:
         raise SettingsError("evaluate runs in one process. Start it without torchrun.")
-    return evaluate_pairs(
+    evaluation = evaluate_pairs(
         predictor.model,
         EvaluationBatches(pairs, predictor.labels, bands=predictor.bands),
         labels=predictor.labels,
@@ -105,8 +117,9 @@ def _evaluated(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[
         bands=predictor.bands,
         tile=predictor.tile,
         temperature=predictor.temperature,
-        on_images=on_images,
+        on_images=_counting(progress, len(pairs)),
     )
+    return dataclasses.replace(evaluation, notes=said + evaluation.notes)
 
 
 def _checked(
@@ -115,36 +128,37 @@ def _checked(
     split: str,
     classes_file: Path | None,
     channels: Mapping[str, PathLike | None] | None,
-) -> tuple[Pairs, dict[str, dict[str, Any]], Bundle]:
-    """The split, looked at and found sound, with its facts, and the model, whose classes a table may name."""
-    if split not in SPLITS:
-        raise SettingsError(f"split is {split!r}, expected one of {', '.join(SPLITS)}.")
-    opened = open_dataset(
-        path_of(dataset),
-        classes_file=classes_file,
-        required=(split, f"{split}_annotation"),
-        channels=paths_of(channels),
-    )
-    _require_same_classes(opened.classes_file, bundle.labels)
+    rule: SplitRule,
+) -> tuple[CheckReport, tuple[str, ...], Bundle]:
+    """The split, looked at and found sound; what is to be said of it; and the model, whose classes a table may name."""
+    opened = open_split(dataset, split, channels, rule, classes_file=classes_file)
+    table = _require_same_classes(opened.classes_file, bundle.labels)
     if classes_file is not None:
         bundle = _named(bundle, classes_file)
-    only = Dataset({split: opened.splits[split]}, None)
-    checked = check_dataset(only, num_classes=bundle.labels.num_classes, meant=bundle.bands)
-    checked.require_sound()
-    return checked.pairs[split], {name: each.to_json() for name, each in checked.facts.items()}, bundle
+    names = (split,) if opened.rule is None else ("train", "validation")
+    alone = Dataset({name: opened.splits[name] for name in names}, None, layout=opened.layout, rule=opened.rule)
+    # The dataset's own table says whether 255 was drawn or ignored, if anything does.
+    known = opened.classes_file if table is not None and table.num_classes == bundle.labels.num_classes else None
+    num_classes = bundle.labels.num_classes
+    checked = check_dataset(alone, num_classes=num_classes, classes_file=known, meant=bundle.bands, only=split)
+    checked = of_split(checked, split)
+    checked.require_sound("The model cannot be scored")
+    return checked, said_of(checked, rule), bundle
 
 
-def _require_same_classes(classes_file: Path | None, labels: LabelTable) -> None:
-    """Refuse to score a model on a dataset that numbers the classes differently."""
+def _require_same_classes(classes_file: Path | None, labels: LabelTable) -> LabelTable | None:
+    """The table of the dataset; DataError if it numbers the classes otherwise than the model."""
     if classes_file is None:
-        return
-    names = LabelTable.read(classes_file).names
+        return None
+    table = LabelTable.read(classes_file)
+    names = table.names
     if not _is_numbered(labels) and not same_classes(names, classes_file.name, labels.names, "the model"):
         raise DataError(
             f"{classes_file}: the classes are {', '.join(names)}, but the model was trained for "
             f"{', '.join(labels.names)}. Scores would compare different things; take the dataset or the model "
             "that fits, or correct the names."
         )
+    return table
 
 
 def _named(bundle: Bundle, classes_file: Path) -> Bundle:

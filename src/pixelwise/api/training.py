@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.api.arguments import PathLike
-from pixelwise.api.datasets import check
+from pixelwise.api.datasets import checked
 from pixelwise.bundle import Bundle, load_bundle, save_bundle
 from pixelwise.data.batches import EvaluationBatches
 from pixelwise.data.check.dataset import CheckReport
+from pixelwise.data.dataset.splits.division import SplitRule
 from pixelwise.errors import SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.report.run.gather import Report, read_history, write_report_of
@@ -18,7 +19,7 @@ from pixelwise.runtime import alone, rank_here
 from pixelwise.scoring.evaluate import evaluate as evaluate_pairs
 from pixelwise.settings import Settings
 from pixelwise.training.clock import EXAMINED
-from pixelwise.training.folder import prepare_folder, read_run_settings
+from pixelwise.training.folder import prepare_folder, read_run_settings, require_split, split_to_resume
 from pixelwise.training.initial import network_of
 from pixelwise.training.run import TrainingRequest, TrainingResult, train_run
 
@@ -33,6 +34,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     device: str | None = None,
     classes: PathLike | None = None,
     channels: Mapping[str, PathLike | None] | None = None,
+    split_by: str | None = None,
     quiet: bool = False,
     **settings: Any,
 ) -> TrainingResult:
@@ -47,12 +49,12 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         device: "cpu", "cuda", "cuda:1"; the first GPU, if there is one, by default.
         classes: as in `check`.
         channels: as in `check`.
+        split_by: as in `check`; a resumed run keeps its split.
         quiet: show nothing; the log is written all the same.
         settings: any of `pixelwise.Settings`.
 
     Raises:
-        DataError: the dataset has faults; all of them are in the message.
-        SettingsError: a setting cannot be used.
+        DataError: the dataset has faults, all in the message; SettingsError: a setting cannot be used.
         TrainingError: the loss is not finite, or memory does not suffice; Interrupted: a signal, resumable.
     """
     started = time.monotonic()
@@ -60,9 +62,10 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     if rank_here() == 0:
         prepare_folder(folder, resume=resume)
     chosen = _settings(folder, config, settings, resume=resume, initial=initial)
-    report = check(
-        dataset, num_classes=chosen.num_classes, crop_size=chosen.crop_size, classes=classes, channels=channels
-    )
+    rule = split_to_resume(folder, split_by) if resume else SplitRule(split_by)
+    of_data: dict[str, Any] = {"classes": classes, "channels": channels, "num_classes": chosen.num_classes}
+    report = checked(dataset, rule, crop_size=chosen.crop_size, meant=chosen, **of_data)
+    require_split(rule, report)
     report.require_sound()
     told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
     return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told))
@@ -98,9 +101,8 @@ def _finish(result: TrainingResult, report: CheckReport, device: str | None) -> 
     assert evaluation.insight is not None
     calibrated = dataclasses.replace(bundle, temperature=evaluation.insight.calibration.best_temperature)
     save_bundle(result.bundle, calibrated)
-    facts = {name: each.to_json() for name, each in report.facts.items()}
     title = f"{result.folder.resolve().name} on validation"
-    source = Report(title, evaluation, examined, facts, read_history(result.folder))
+    source = Report(title, evaluation, examined, report.facts_json(), read_history(result.folder))
     # The temperature changes the probabilities alone, so that the predictor need not be built again.
     predictor.temperature = calibrated.temperature
     write_report_of(source, calibrated, predictor, result.folder / "report")

@@ -87,7 +87,9 @@ def _add_convert(commands: Any) -> None:
     formats = "\n".join(f"  {name:<14}{form.meaning}" for name, form in FORMATS.items())
     parser.description = f"{convert.__doc__}\n\nformats:\n{formats}"
     parser.add_argument("format", metavar="FORMAT", help="one of the formats above")
-    parser.add_argument("source", metavar="SOURCE", help="a folder, .zip, .tar or .tar.gz; it stays as it is")
+    parser.add_argument(
+        "source", metavar="SOURCE", help="a folder, .zip, .tar or .tar.gz (hf: or OWNER/NAME); stays as it is"
+    )
     parser.add_argument("dataset", metavar="DATASET", help="a new folder; the same one continues after an interruption")
     _add_classes(parser)
     pattern = "such as 'images/{name}.jpg'; {name}, {class} and {split} are taken from there"
@@ -205,7 +207,12 @@ def _add_dataset(parser: argparse.ArgumentParser) -> None:
         "dataset",
         nargs="?",
         metavar="DATASET",
-        help="folder with train/, train_annotation/, validation/, validation_annotation/",
+        help="folder with images and masks, such as images/ and masks/, with or without folders of splits",
+    )
+    parser.add_argument(
+        "--split-by",
+        metavar="PATTERN",
+        help="where no validation is given, keep pairs with the same text at {} on one side, such as '{}_*' or '{}/*'",
     )
     group = parser.add_argument_group("folders that lie elsewhere")
     for name in CHANNELS:

@@ -16,7 +16,7 @@ def check(options: argparse.Namespace) -> int:
     import pixelwise
     from pixelwise.report.check.page import checked_json
 
-    data = {"classes": options.classes, "channels": _channels(options)}
+    data = {"classes": options.classes, "channels": _channels(options), "split_by": options.split_by}
     if options.fix is not None:
         if options.output is not None:
             raise SettingsError(
@@ -77,6 +77,7 @@ def train(options: argparse.Namespace) -> int:
         device=options.device,
         classes=options.classes,
         channels=_channels(options),
+        split_by=options.split_by,
         quiet=options.quiet,
         **_settings(options),
     )
@@ -100,6 +101,7 @@ def evaluate(options: argparse.Namespace) -> int:
             output=options.output,
             classes=options.classes,
             channels=_channels(options),
+            split_by=options.split_by,
             tile=options.tile,
             device=options.device,
             precision=options.precision,

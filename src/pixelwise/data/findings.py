@@ -60,6 +60,9 @@ CODES = {
     "mask-format": Code("fault", "a mask is saved in another format than PNG"),
     "mask-16-bit": Code("fault", "a mask has 16 bits a pixel"),
     "mask-1-bit": Code("warning", "a mask has 1 bit a pixel, read here as 0 and 1 and by others as 0 and 255"),
+    "mask-palettes": Code(
+        "fault", "the palettes of the masks contradict each other, so that indices may be no class ids"
+    ),
     "mask-0-255": Code("fault", "the object is drawn as 255, which means ignored"),
     "mask-spread-gray": Code("fault", "the classes are drawn as evenly spread grays up to 255, which means ignored"),
     "id-out-of-range": Code("fault", "a mask has values that are no class id"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from pixelwise.data.dataset.pairs import Pair
-from pixelwise.data.findings import Box, Finding
+from pixelwise.data.findings import Box, FileFault, Finding
 from pixelwise.labels import IGNORE, MAX_CLASSES
 from pixelwise.phrases import listed
 
@@ -17,6 +17,8 @@ NO_BYTES = "is empty (0 bytes)"
 FEW_COLORS = 64
 """With more colours a mask is a picture and no code of classes."""
 
+_SAVED = "Save it as 8-bit PNG of one channel; `--fix` or `pixelwise convert id-masks` does."
+_OF_A_PAIR = "Replace the file or remove the pair."
 _TRUNCATED = ("truncated", "unexpected end", "eof", "premature")
 
 
@@ -85,7 +87,18 @@ def unreadable(path: Path, reason: Exception | str, expected: str) -> Finding:
         reason = f"cannot be decoded ({reason})"
     elif reason == NO_BYTES:
         code = "empty-file"
-    return Finding(path, reason, expected, "Replace the file or remove the pair.", code)
+    return Finding(path, reason, expected, _OF_A_PAIR, code)
+
+
+def without_pair(fault: FileFault, remedy: str) -> FileFault:
+    """The same fault in the words of a door that knows no pairs; a remedy that speaks of none stays."""
+    finding = fault.finding
+    return FileFault(finding._replace(remedy=remedy)) if finding.remedy == _OF_A_PAIR else fault
+
+
+def array_mask(path: Path) -> Finding:
+    """The fault of a mask that is an .npy file."""
+    return Finding(path, "is a NumPy array", MASK_EXPECTED, _SAVED, "mask-format")
 
 
 def wrong_mask(path: Path, mask: Image.Image) -> Finding:
@@ -95,7 +108,7 @@ def wrong_mask(path: Path, mask: Image.Image) -> Finding:
         remedy = "Such files change class ids; export the mask again as PNG."
     elif mask.format != "PNG":
         code, found = "mask-format", f"is a {mask.format}"
-        remedy = "Save it as 8-bit PNG of one channel; `--fix` or `pixelwise convert id-masks` does."
+        remedy = _SAVED
     elif mask.mode.startswith("I"):
         code, found = "mask-16-bit", "has 16 bits per pixel"
         remedy = "Save the class ids with 8 bits; instance ids are not classes."

@@ -12,7 +12,7 @@ from pixelwise.data.planes import read_picture, shown
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.inputs import count_frames, find_images
 from pixelwise.inference.predictor import Prediction, Predictor
-from pixelwise.inference.render import overlay, save_png, source_mask
+from pixelwise.inference.render import overlay, save_png, save_source, source_mask, source_suffix
 from pixelwise.labels import LabelTable
 from pixelwise.outputs import whole
 from pixelwise.phrases import counted
@@ -78,16 +78,16 @@ def predict_files(
 
     Below a folder given as input, images keep their subfolders. Masks are 8-bit gray PNGs of class ids, with `palette`
     palette PNGs. With `as_source` they hold the values or colours that the classes had before the dataset was
-    repaired or converted, not the class ids.
+    repaired or converted, not the class ids; as `NAME.tif` where the value of a class is negative.
 
     Raises:
         DataError: an input does not exist, a folder has no images of any kind, or two images would give the same mask.
         SettingsError: `output` cannot be written, or with `as_source` the original values are not known; or both
             `as_source` and `palette` are asked for.
     """
-    _refuse_wishes(predictor.labels, as_source=as_source, palette=palette)
+    suffix = _suffix(predictor.labels, as_source=as_source, palette=palette)
     found = find_images(inputs)
-    _refuse_overwriting(found.images, output)
+    _refuse_overwriting(found.images, output, suffix)
     meaning = _meaning(overlays=overlays, as_source=as_source, palette=palette)
     report = PredictionReport(left_out=[*found.left_out.values()], passed_over=len(found.others), meaning=meaning)
     for name, path in found.images.items():
@@ -97,9 +97,9 @@ def predict_files(
         except DataError as error:
             report.failed.append(str(error))
             continue
-        mask = output / f"{name}.png"
+        mask = output / f"{name}{suffix}"
         if as_source:
-            save_png(mask, source_mask(prediction.class_ids, prediction.labels))
+            save_source(mask, source_mask(prediction.class_ids, prediction.labels))
         else:
             prediction.save(mask, palette=palette)
         if overlays:
@@ -117,15 +117,14 @@ def _frames_note(path: Path) -> list[str]:
     return [f"{path}: the first of {frames} frames was used"] if frames > 1 else []
 
 
-def _refuse_wishes(labels: LabelTable, *, as_source: bool, palette: bool) -> None:
-    """SettingsError, before the first image, where masks cannot be had as they are wanted."""
+def _suffix(labels: LabelTable, *, as_source: bool, palette: bool) -> str:
+    """Of the masks; SettingsError, before the first image, where they cannot be had as they are wanted."""
     if as_source and palette:
         raise SettingsError(
             "--as-source and --palette are both given: a palette gives class ids their colours, and with --as-source "
             "masks hold the original ids or colours instead of class ids. Give one."
         )
-    if as_source:
-        source_mask(np.zeros((1, 1), dtype=np.uint8), labels)
+    return source_suffix(source_mask(np.zeros((1, 1), dtype=np.uint8), labels)) if as_source else ".png"
 
 
 def _meaning(*, overlays: bool, as_source: bool, palette: bool) -> str:
@@ -137,11 +136,11 @@ def _meaning(*, overlays: bool, as_source: bool, palette: bool) -> str:
     return f"Masks hold class ids and look black in a viewer; {look}."
 
 
-def _refuse_overwriting(images: dict[str, Path], output: Path) -> None:
+def _refuse_overwriting(images: dict[str, Path], output: Path, suffix: str) -> None:
     if output.exists() and not output.is_dir():
         raise SettingsError(f"{output}: is a file, expected a folder for the masks. Give another --output.")
     for name, path in images.items():
-        if (output / f"{name}.png").resolve() == path.resolve():
+        if (output / f"{name}{suffix}").resolve() == path.resolve():
             raise SettingsError(f"{path}: its mask would overwrite it. Give an --output folder of its own.")
 
 

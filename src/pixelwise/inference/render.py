@@ -38,9 +38,9 @@ def written_mask(class_ids: NDArray[np.uint8], labels: LabelTable, *, palette: b
 def source_mask(class_ids: NDArray[np.uint8], labels: LabelTable) -> Image.Image:
     """The class map (H, W) uint8 in the values that its classes had in the original masks.
 
-    RGB where these were colours, else mode "L", or 16-bit gray where a value is above 255. Of several values of a
-    class the first counts. IGNORE becomes the first original value that was ignored; without one it is white in
-    colour and stays 255 in gray.
+    RGB where these were colours, else mode "L", 16-bit gray where a value is above 255, or mode "I" (int32) where one
+    is below 0. Of several values of a class the first counts. IGNORE becomes the first original value that was
+    ignored; without one it is white in colour and stays 255 in gray.
 
     Raises:
         SettingsError: the original values are not known: `labels.sources` lacks classes or mixes values and colours.
@@ -54,10 +54,13 @@ def source_mask(class_ids: NDArray[np.uint8], labels: LabelTable) -> Image.Image
     numbers = [next((value for value in values if isinstance(value, int)), None) for values in labels.sources]
     if not numbers or None in numbers:
         raise SettingsError(_without_sources(labels))
-    values = np.full(256, IGNORE, dtype=np.uint16)
-    values[: len(numbers)] = np.array(numbers, dtype=np.uint16)
-    values[IGNORE] = next((value for value in labels.ignored if isinstance(value, int)), IGNORE)
-    return Image.fromarray(values[class_ids] if values.max() > 255 else values.astype(np.uint8)[class_ids])
+    values = np.full(256, IGNORE, dtype=np.int32)
+    values[: len(numbers)] = np.array(numbers, dtype=np.int32)
+    ignored = next((value for value in labels.ignored if isinstance(value, int)), IGNORE)
+    if ignored >= 0 or (class_ids == IGNORE).any():  # no model predicts IGNORE, and PNG holds all that it does
+        values[IGNORE] = ignored
+    width = np.int32 if values.min() < 0 else np.uint16 if values.max() > 255 else np.uint8
+    return Image.fromarray(values.astype(width)[class_ids])
 
 
 def overlay(
@@ -135,6 +138,24 @@ def _without_sources(labels: LabelTable) -> str:
         f'Not all of the model\'s classes have an original value of one kind: {which}. Give each class its "source" '
         "in classes.json and train again, or leave out --as-source."
     )
+
+
+def source_suffix(image: Image.Image) -> str:
+    """Of the file for what `source_mask` gave: PNG has no negative numbers, so that these go into a TIFF."""
+    return ".tif" if image.mode == "I" else ".png"
+
+
+def save_source(path: Path, image: Image.Image) -> None:
+    """Write what `source_mask` gave, complete or not at all: a PNG, or a deflated TIFF of int32.
+
+    Raises:
+        SettingsError: the path cannot be written.
+    """
+    if image.mode != "I":
+        save_png(path, image)
+        return
+    with whole(path) as temporary:
+        image.save(temporary, format="TIFF", compression="tiff_adobe_deflate")
 
 
 def save_png(path: Path, image: Image.Image) -> None:

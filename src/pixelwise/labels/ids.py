@@ -9,6 +9,9 @@ Color = tuple[int, int, int]
 SourceValue = int | Color
 """What a class was in the masks that people gave: a number or a colour."""
 
+SOURCE_NUMBERS = range(-(2**31), 2**16)
+"""The numbers that a mask may hold: below 0 lies what rasters have where there is no data, such as -1 and -9999."""
+
 
 def hex_color(color: Color) -> str:
     """A colour as "#rrggbb"."""

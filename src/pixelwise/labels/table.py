@@ -11,7 +11,7 @@ from typing import Any, Self
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels.files.entries import is_text, told
 from pixelwise.labels.files.reading import entries_at, entries_in
-from pixelwise.labels.ids import IGNORE, MAX_CLASSES, Color, SourceValue, hex_color
+from pixelwise.labels.ids import IGNORE, MAX_CLASSES, SOURCE_NUMBERS, Color, SourceValue, hex_color
 
 # Okabe and Ito's colours, which colour-blind readers tell apart (https://jfly.uni-koeln.de/color/).
 _FIRST_COLORS: tuple[Color, ...] = (
@@ -20,7 +20,6 @@ _FIRST_COLORS: tuple[Color, ...] = (
 )  # fmt: skip
 _BACKGROUND_NAMES = {"background", "void", "other", "unlabelled", "unlabeled"}
 _MOST_LETTERS = 200
-_LARGEST_SOURCE = 65535
 _SIDES = {"left": "right", "right": "left"}
 
 
@@ -193,16 +192,14 @@ def _sources(value: Any, where: str) -> list[SourceValue]:
     values = value if isinstance(value, list) else [value]
     if not values or not all(_is_source(entry) for entry in values):
         raise DataError(
-            f'{where} has the source {value!r}, expected a value of the masks (0 to 65535), a colour "#rrggbb" or a '
-            "list of these."
+            f"{where} has the source {value!r}, expected a value of the masks ({SOURCE_NUMBERS[0]} to "
+            f'{SOURCE_NUMBERS[-1]}), a colour "#rrggbb" or a list of these.'
         )
     return [entry if isinstance(entry, int) else _color(entry, where) for entry in values]
 
 
 def _is_source(value: Any) -> bool:
-    return isinstance(value, str) or (
-        isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST_SOURCE
-    )
+    return isinstance(value, str) or (type(value) is int and value in SOURCE_NUMBERS)  # JSON's true is an int too
 
 
 def _source_json(values: Sequence[SourceValue]) -> Any:
@@ -224,7 +221,7 @@ def _default_color(class_id: int, name: str) -> Color:
 
 def _as_sources(ids: Sequence[int], names: Mapping[int, str]) -> str:
     """How a classes.json says that masks hold ids with gaps."""
-    if not 2 <= len(ids) <= MAX_CLASSES or not 0 <= ids[0] <= ids[-1] <= _LARGEST_SOURCE:
+    if not 2 <= len(ids) <= MAX_CLASSES or not 0 <= ids[0] <= ids[-1] < SOURCE_NUMBERS.stop:
         return ""
     entries = [{"id": i, "name": names[value], "source": value} for i, value in enumerate(ids[:2])]
     return (

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.data.masks.judging import ignoring
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
 from pixelwise.phrases import listed
@@ -146,21 +147,22 @@ def _of_ids(counted: _Counted, pair: MaskPair, meaning: ValueMeanings, num_class
     """The pixels whose truth is not ignored, by class id."""
     true_ids = np.array([meaning.truth.get(value, value) for value in counted.true_values.tolist()], dtype=np.intp)
     ids = np.array([meaning.predicted.get(value, value) for value in counted.values.tolist()], dtype=np.intp)
-    unknown = (true_ids >= num_classes) & (true_ids != IGNORE)
+    unknown = ((true_ids >= num_classes) & (true_ids != IGNORE)) | (true_ids < 0)
     if unknown.any():
         pixels = counted.counts.sum(axis=1)
         shown = (f"{counted.true_values[i]} ({pixels[i]} px)" for i in np.flatnonzero(unknown))
         raise DataError(
             f"{pair.truth}: has the values {listed(shown, 8)}. Expected 0 to {num_classes - 1} or {IGNORE} (ignored). "
-            "Correct the mask, or give --num-classes or --classes with every class."
+            f"Correct the mask, or give --num-classes or --classes with every class{_ignoring(true_ids)}."
         )
     labelled = true_ids != IGNORE
     counts, true_ids = counted.counts[labelled], true_ids[labelled]
     met = counts.any(axis=0)
     counts, ids, values = counts[:, met], ids[met], counted.values[met]
-    if (ids >= num_classes).any():
+    unknown = (ids >= num_classes) | (ids < 0)
+    if unknown.any():
         raise DataError(
-            f"{pair.predicted}: predicts {listed(values[ids >= num_classes], 8)} where the truth is labelled. Expected "
+            f"{pair.predicted}: predicts {listed(values[unknown], 8)} where the truth is labelled. Expected "
             f"class ids from 0 to {num_classes - 1}, and no ignored pixels. Correct the mask or the classes."
         )
     known = np.union1d(true_ids, ids)
@@ -168,3 +170,9 @@ def _of_ids(counted: _Counted, pair: MaskPair, meaning: ValueMeanings, num_class
     places = np.ix_(np.searchsorted(known, true_ids), np.searchsorted(known, ids))
     np.add.at(among, places, counts)  # several values may be one class
     return counted.name, known, among
+
+
+def _ignoring(ids: npt.NDArray[np.intp]) -> str:
+    """What to write where values are negative; nothing where none is."""
+    negative = ids[ids < 0].tolist()
+    return f", and with {ignoring(negative)} if they are no data" if negative else ""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pixelwise.data.convert.matching.pairing import PICTURES, affixes
+from pixelwise.data.dataset.channels import ARRAY_SUFFIXES
 from pixelwise.data.dataset.listing import Listing
 from pixelwise.errors import DataError
 from pixelwise.phrases import counted, listed, listed_lines
@@ -76,10 +77,10 @@ def _listing(folder: Path, faults: list[str], notes: list[str]) -> Listing:
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "does not exist"
         raise DataError(f"{folder}: {found}. Expected a folder of masks; check the path.")
-    listing = Listing.of(folder, PICTURES, root=folder)
+    listing = Listing.of(folder, PICTURES, root=folder, otherwise=ARRAY_SUFFIXES)
     if not listing.files:
         faults.append(
-            f"{folder}: holds no images to read as masks. Expected PNG, TIFF, BMP or GIF files; check the path."
+            f"{folder}: holds no images to read as masks. Expected PNG, TIFF, BMP, GIF or .npy files; check the path."
         )
     faults += [str(each) for each in listing.findings if each.severity == "fault" and each.code != "empty-channel"]
     strays = [each.file.name for each in listing.findings if each.code == "stray-file"]

@@ -28,7 +28,7 @@ class ValueMeanings(NamedTuple):
 
 
 def read_values(path: Path, labels: LabelTable | None) -> npt.NDArray[np.generic]:
-    """(H, W) values of a mask, uint8 or uint16; of colours the class ids that a table of classes gives them.
+    """(H, W) values of a mask, uint8, uint16 or int32; of colours the class ids that a table of classes gives them.
 
     Raises:
         FileFault: it is damaged, was saved with loss, has colours that no table lists, or fractions.

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixelwise.data.file_kinds import kind_of
+from pixelwise.data.findings import FileFault
 from pixelwise.data.reading import open_image, read_image
-from pixelwise.errors import DataError, SettingsError
+from pixelwise.data.refusals import without_pair
+from pixelwise.errors import SettingsError
 from pixelwise.inference.predictor import Prediction
 from pixelwise.inference.render import overlay, written_mask
 from pixelwise.labels import hex_color
@@ -27,6 +29,7 @@ DEFAULT_REPLY = "image/png"
 
 # Decoders that strangers may use: EPS, for one, would run a PostScript interpreter.
 _FORMATS = ("JPEG", "MPO", "PNG", "BMP", "GIF", "TIFF", "WEBP")
+_SEND_AGAIN = "Send the whole file as the body of the request."
 _TOLERATED = ("", "image/jpg", "image/pjpeg")  # no header, and old names of JPEG
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -55,10 +58,10 @@ def decode_image(content: bytes, *, max_pixels: int) -> Pixels:
     """
     try:
         image = open_image(content)
-    except DataError:
+    except FileFault as fault:
         kind = kind_of(content)
         if kind is None or "damaged" in kind:
-            raise
+            raise without_pair(fault, _SEND_AGAIN) from None
         raise _unsupported(kind) from None
     if image.format not in _FORMATS:
         raise _unsupported(image.format)
@@ -68,7 +71,10 @@ def decode_image(content: bytes, *, max_pixels: int) -> Pixels:
             f"The image is {image.width} x {image.height} px, expected at most {max_pixels} pixels. Make it smaller "
             "or cut it into tiles.",
         )
-    return np.array(read_image(image))
+    try:
+        return np.array(read_image(image))
+    except FileFault as fault:
+        raise without_pair(fault, _SEND_AGAIN) from None
 
 
 def _unsupported(kind: str | None) -> Refusal:

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pixelwise.data.check.dataset import CheckReport
 from pixelwise.data.dataset.pairs import Pair
+from pixelwise.data.dataset.splits.division import SplitRule
+from pixelwise.data.dataset.splits.kept import SPLIT_FILE, KeptSplit, write_split
 from pixelwise.errors import ModelError, SettingsError
 from pixelwise.outputs import write_text
 from pixelwise.runtime import Runtime
 from pixelwise.settings import Settings
 
-_OURS = {"settings.json", "metrics.jsonl", "checkpoints", "model", "report", "log.txt", "tensorboard"}
+_OURS = {"settings.json", "metrics.jsonl", "checkpoints", "model", "report", "log.txt", "tensorboard", SPLIT_FILE}
 
 
 def prepare_folder(folder: Path, *, resume: bool) -> None:
@@ -46,7 +49,7 @@ def fingerprint(pairs: Sequence[Pair]) -> str:
     digest = hashlib.sha256()
     for pair in pairs:
         sizes = [path.stat().st_size for path in (pair.image, pair.mask) if path is not None]
-        digest.update(f"{pair.name} {sizes}\n".encode())
+        digest.update(f"{pair.name} {sizes}\n".encode("utf-8", "surrogateescape"))  # of any bytes, as on the disk
     return digest.hexdigest()
 
 
@@ -60,8 +63,47 @@ def read_run_settings(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: cannot be read ({error}). Start a new run in another --output folder.") from None
 
 
-def create_folder(folder: Path, settings: Settings, runtime: Runtime) -> None:
-    """Make the folder of a run in process 0, with settings.json; the others wait for it."""
+def split_to_resume(folder: Path, split_by: str | None) -> SplitRule:
+    """The split that the run in `folder` began with; where it had none of its own, the rule to make one.
+
+    Raises:
+        DataError: its split.json cannot be read.
+        SettingsError: the run grouped by another pattern than `split_by`.
+    """
+    path = folder / SPLIT_FILE
+    if not path.is_file():
+        return SplitRule(split_by)
+    kept = KeptSplit.read(path)
+    if split_by is not None and split_by != kept.split_by:
+        raise SettingsError(
+            f"{path}: the run began with split_by = {kept.split_by!r}, now it is {split_by!r}. Resume without it, or "
+            "start a new run in another --output folder."
+        )
+    return SplitRule(kept=kept)
+
+
+def require_split(rule: SplitRule, report: CheckReport) -> None:
+    """Refuse to resume a run with another split than its own.
+
+    Raises:
+        SettingsError: the dataset has validation folders by now, or none of the run's pairs.
+    """
+    if rule.kept is not None and (report.division is None or report.division.source is None):
+        found = "validation is given by folders" if report.division is None else "none of its pairs is in the dataset"
+        raise SettingsError(
+            f"{rule.kept.path}: the run took validation from the training pairs, and now {found}. Restore the dataset, "
+            "or start a new run in another --output folder."
+        )
+
+
+def create_folder(folder: Path, settings: Settings, report: CheckReport, runtime: Runtime) -> None:
+    """Make the folder of a run in process 0, with settings.json and the split that was made; the others wait for it."""
     if runtime.is_main:
         write_text(folder / "settings.json", json.dumps(settings.to_json(), indent=2) + "\n")
+        division = report.division
+        if division is None:
+            (folder / SPLIT_FILE).unlink(missing_ok=True)  # of a run that failed at its start
+        elif division.source is None:
+            names = (report.pairs["train"].names, report.pairs["validation"].names)
+            write_split(folder / SPLIT_FILE, *names, division.to_json())
     runtime.barrier()

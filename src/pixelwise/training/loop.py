@@ -1,6 +1,7 @@
 """fit(): how a segmentation model is trained, from the first batch to the best weights."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -82,6 +83,8 @@ class Run:
     checkpoints: Checkpoints
     bundle: Path
     """The folder of the best model."""
+    data_facts: Mapping[str, Any] = field(default_factory=dict)
+    """What its provenance says of the data beside the numbers of images."""
     _step_ended: float = field(init=False, default=0.0)
     _saved: float = field(init=False, default_factory=time.monotonic)
 
@@ -221,6 +224,7 @@ class Run:
             "validation_images": self.clock.validation_images,
             "epoch": self.state.epoch,
             "machine": runtime.describe(),
+            **self.data_facts,
         }
         made = provenance(date=time.strftime("%Y-%m-%d", time.gmtime()), data=facts)
         scores = {"split": "validation", **evaluation.scores.to_json()}

@@ -84,7 +84,7 @@ def train_run(request: TrainingRequest) -> TrainingResult:
         started(request.device, settings.precision, seed=seed, deterministic=deterministic) as runtime,
         listen() as stop,
     ):
-        create_folder(request.folder, settings, runtime)
+        create_folder(request.folder, settings, request.report, runtime)
         with _observer(request, runtime) as observer:
             run = _begun(request, runtime, observer=observer, stop=stop)
             try:
@@ -131,9 +131,13 @@ def _begun(request: TrainingRequest, runtime: Runtime, *, observer: Observer, st
         observer=observer,
         checkpoints=checkpoints,
         bundle=request.folder / "model",
+        data_facts={"split": request.report.division.to_json()} if request.report.division else {},
     )
-    for sentence in request.report.basis[1:]:  # as the check said it: what is trained on was not named by the user
+    for sentence in request.report.understood:  # what is trained on was not named so by the user
         observer.say(sentence)
+    if not request.listeners and not resumes:  # who listens has said them in words of its own
+        for line in request.report.warnings_in_short:
+            observer.say(f"Warning: {line}")
     _introduce(run)
     if settings.budget is not None:
         run.clock.expect_validation(_seconds_of_validation(run))

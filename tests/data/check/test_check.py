@@ -125,6 +125,30 @@ def test_of_many_faults_of_one_kind_the_text_shows_twenty_and_json_all(root):
     assert len(json.loads(json.dumps(report.to_json()))["faults"]) == 30
 
 
+def test_a_warning_that_most_files_have_takes_one_line_with_examples_and_the_remedy(root):
+    for i in range(7):
+        add(root, f"tile{i}", mask=np.zeros((2, 3), dtype=np.uint8))
+    report = check(root)
+    line = (
+        "mask-one-class: a mask is one class throughout (7 in 11 pairs, such as train_annotation/tile0.png, "
+        "train_annotation/tile1.png, train_annotation/tile2.png and 4 more). Nothing, if the image shows nothing else."
+    )
+    assert line in report.text().splitlines()
+    assert line in report.warnings_in_short
+    assert "tile5" not in report.text()
+    assert [each["code"] for each in report.to_json()["warnings"]].count("mask-one-class") == 7
+
+
+def test_a_warning_of_few_files_lists_them_and_so_does_a_fault_of_all(root):
+    for i in range(4):
+        add(root, f"tile{i}", mask=np.zeros((2, 3), dtype=np.uint8))
+    text = check(root).text()
+    assert text.count("tile3.png: is class 0 throughout.") == 1  # half of the 8 pairs
+    for path in (root / "train_annotation").iterdir():
+        Image.new("RGB", (3, 2), (1, 2, 3)).save(path)
+    assert check(root).text().count("has the channels R+G+B") == 7
+
+
 def test_names_come_from_the_classes_file(root):
     (root / "classes.json").write_text('{"0": "sky", "1": "road", "2": "tree"}')
     report = check(root)
@@ -205,7 +229,7 @@ def test_classes_without_training_pixels_are_warnings(root):
     report = check(root)
     assert report.sound
     assert {warning.code: warning.found for warning in report.warnings} == {
-        "ids-with-gaps": "and the other masks hold ids up to 4 but none of 3",
+        "ids-with-gaps": "no mask of any split has 3, and the largest id is 4",
         "class-only-in-validation": "no training mask has class 4 (class 4), which validation has",
     }
     assert "2 warnings" in report.text()

@@ -446,6 +446,17 @@ def _objects_drawn_as_255(root):
         save_ids(ids(path) == 2, path)
 
 
+@plants("mask-palettes", "train_annotation")
+def _palettes_of_each_file(root):
+    # As an export to GIF and back leaves them: each file counts its colours anew.
+    for path, (first_color, second) in zip(
+        files(root, "train_annotation")[:2], (((9, 0, 0), (0, 9, 0)), ((0, 9, 0), (9, 0, 0))), strict=True
+    ):
+        mask = Image.fromarray((ids(path) == 1).astype(np.uint8))
+        mask.putpalette([*first_color, *second])
+        mask.save(path)
+
+
 @plants("mask-spread-gray", "train_annotation", num_classes=None)
 def _classes_drawn_as_grays(root):
     (root / "classes.json").unlink()

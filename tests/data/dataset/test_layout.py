@@ -1,6 +1,7 @@
 """Datasets are taken as they lie: the usual names of folders and masks, and nothing guessed where two readings fit."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.layout import find_layout
 from pixelwise.data.dataset.pairs import open_dataset
-from pixelwise.errors import DataError
+from pixelwise.data.dataset.splits.division import SplitRule
+from pixelwise.errors import DataError, SettingsError
 from tests.conftest import TINY_FLAGS, draw_pair
 
 
@@ -112,6 +114,179 @@ def test_a_channel_that_is_given_wins_over_the_layout(lay, tmp_path):
     opened = open_dataset(root, channels=given)
     assert opened.splits["validation"].images == given["validation"]
     assert opened.splits["train"].masks == root / "masks" / "train"
+
+
+# {what lies there: how it is said}: folders of train, of train's masks, an ending of the masks.
+WITHOUT_SPLITS = [
+    ("images", "masks", "", "train from images and masks"),
+    ("Img", "GT", "", "train from Img and GT"),
+    ("images", "labels", "_label", "train from images and labels"),
+    ("image", "groundTruth", "", "train from image and groundTruth"),
+    ("img_dir", "ann_dir", "", "train from img_dir and ann_dir"),
+    ("images/train", "masks/train", "", "train from images/train and masks/train"),
+    ("train/images", "train/masks", "_mask", "train from train/images and train/masks"),
+    ("train", "train_masks", "_mask", "train from train and train_masks"),
+    ("train_img", "train_label", "", "train from train_img and train_label"),
+    ("Training_Images", "Ground_Truth", "", "train from Training_Images and Ground_Truth"),
+    ("imagesTr", "labelsTr", "", "train from imagesTr and labelsTr"),
+    ("data", "data", "_mask", "train from the folder itself, masks beside the images"),
+    (".", ".", "-label", "train from the folder itself, masks beside the images"),
+    ("images", "images", "_gt", "train from images, masks beside the images"),
+    ("train", "train", "_seg", "train from train, masks beside the images"),
+    ("images/train", "images/train", "_mask", "train from images/train, masks beside the images"),
+]
+
+
+@pytest.mark.parametrize(("images", "masks", "ending", "said"), WITHOUT_SPLITS)
+def test_a_dataset_without_validation_is_taken_as_it_lies(tmp_path, images, masks, ending, said):
+    for i in range(6):
+        draw_pair(tmp_path / "drawn", "train", f"p{i}", seed=i)
+    root = tmp_path / "dataset"
+    for channel, folder, end in (("train", images, ""), ("train_annotation", masks, ending)):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for path in (tmp_path / "drawn" / channel).iterdir():
+            path.rename(root / folder / f"{path.stem}{end}{path.suffix}")
+    report = check_dataset(open_dataset(root))
+    assert report.faults == ()
+    assert report.layout == said
+    names = [name for pairs in report.pairs.values() for name in pairs.names]
+    prefix = "data/" if images == "data" else ""
+    assert sorted(names) == [f"{prefix}p{i}" for i in range(6)]
+    assert list(report.pairs) == ["train", "validation"]
+    assert "of 6 pairs" in report.understood[1]
+
+
+def test_patients_in_folders_of_their_own_with_masks_beside(tmp_path):
+    # As in the LGG set of brain MRI: kaggle_3m/PATIENT/PATIENT_1.tif and PATIENT_1_mask.tif.
+    for patient in "abc":
+        for i in range(3):
+            draw_pair(tmp_path / "drawn", "train", f"{patient}_{i}", seed=ord(patient) + 7 * i)
+            (tmp_path / "set" / patient).mkdir(parents=True, exist_ok=True)
+            for channel, end in (("train", ""), ("train_annotation", "_mask")):
+                drawn = tmp_path / "drawn" / channel / f"{patient}_{i}.png"
+                drawn.rename(tmp_path / "set" / patient / f"{patient}_{i}{end}.png")
+    report = check_dataset(open_dataset(tmp_path / "set", rule=SplitRule("{}/*")))
+    assert report.faults == ()
+    assert report.division.groups == 3
+
+
+def test_a_test_split_comes_along(lay):
+    root = lay({"train": "images", "train_annotation": "masks", "validation": "test/images",
+                "validation_annotation": "test/masks"})  # fmt: skip
+    report = check_dataset(open_dataset(root))
+    assert report.layout == "train from images and masks, test from test/images and test/masks"
+    assert {name: len(pairs) for name, pairs in report.pairs.items()}["test"] == 2
+
+
+def test_the_cases_of_nnu_net_are_called_by_their_masks(lay):
+    root = lay({"train": "imagesTr", "train_annotation": "labelsTr", "validation": "imagesTs"})
+    for path in [*(root / "imagesTr").iterdir(), *(root / "imagesTs").iterdir()]:
+        path.rename(path.with_stem(f"{path.stem}_0000"))
+    opened = open_dataset(root)
+    assert opened.layout == "train from imagesTr and labelsTr, test from imagesTs without masks"
+    report = check_dataset(opened)
+    assert report.faults == ()
+    pair = next(pair for pairs in report.pairs.values() for pair in pairs if pair.name == "train0")
+    assert (pair.image.name, pair.mask.name) == ("train0_0000.png", "train0.png")
+
+
+def test_a_file_for_each_channel_is_refused_with_what_to_do(lay):
+    root = lay({"train": "imagesTr", "train_annotation": "labelsTr"})
+    for path in list((root / "imagesTr").iterdir()):
+        path.with_stem(f"{path.stem}_0001").write_bytes(path.read_bytes())
+        path.rename(path.with_stem(f"{path.stem}_0000"))
+    with pytest.raises(DataError, match=r"a file for each channel \(train0_0000.png, train0_0001.png of the mask"):
+        check_dataset(open_dataset(root))
+
+
+def test_numbered_images_with_masks_of_equal_names_are_no_channels(lay):
+    root = lay({"train": "images", "train_annotation": "masks"})
+    for folder in ("images", "masks"):
+        for i, path in enumerate(sorted((root / folder).iterdir())):
+            path.rename(path.with_name(f"scan_{i:04}.png"))
+    (root / "images" / "scan.png").write_bytes((root / "images" / "scan_0001.png").read_bytes())
+    (root / "masks" / "scan.png").write_bytes((root / "masks" / "scan_0001.png").read_bytes())
+    assert check_dataset(open_dataset(root)).faults == ()
+
+
+def test_boxes_in_text_files_are_no_second_reading(lay):
+    root = lay({"train": "images", "train_annotation": "masks"})
+    (root / "labels").mkdir()
+    (root / "labels" / "train0.txt").write_text("0 0.5 0.5 0.1 0.1")
+    assert open_dataset(root).layout == "train from images and masks"
+
+
+@pytest.mark.parametrize(
+    ("extra", "other"),
+    [("labels/train0.png", "images and labels"), ("images/train0_mask.png", "images, masks beside the images")],
+)
+def test_two_readings_without_splits_show_both_and_the_flags_decide(lay, extra, other):
+    root = lay({"train": "images", "train_annotation": "masks"})
+    (root / extra).parent.mkdir(exist_ok=True)
+    (root / extra).write_bytes((root / "masks" / "train0.png").read_bytes())
+    with pytest.raises(DataError, match=r"--train and --train-annotation") as error:
+        open_dataset(root)
+    assert "train from images and masks" in str(error.value)
+    assert f"train from {other}" in str(error.value)
+    given = {"train": root / "images", "train_annotation": root / "masks"}
+    assert open_dataset(root, channels=given).splits["validation"].masks == root / "masks"
+
+
+def test_names_that_do_not_match_at_all_are_one_fault_with_examples_of_both(lay):
+    root = lay({"train": "images", "train_annotation": "masks"}, ending="_x7")
+    (fault,) = check_dataset(open_dataset(root)).faults
+    assert "4 images such as train0.png, train1.png" in fault.found
+    assert "such as train0_x7.png, train1_x7.png" in fault.found
+    assert "--masks 'masks/{name}_x7.png'" in fault.remedy
+
+
+def test_masks_a_folder_deeper_are_named(lay):
+    root = lay({"train": "images", "train_annotation": "annotations/trimaps"})
+    (fault,) = check_dataset(open_dataset(root)).faults
+    assert str(root / "annotations" / "trimaps") in fault.remedy
+
+
+@pytest.mark.parametrize(
+    ("folders", "lone"),
+    [
+        (("images/train", "masks/train", "images/val"), "images/val"),
+        (("train/images", "train/masks", "val/masks"), "val"),
+        (("images", "masks", "validation_images"), "validation_images"),
+    ],
+)
+def test_validation_that_cannot_be_paired_is_not_passed_over(lay, folders, lone):
+    root = lay(dict(zip(("train", "train_annotation", "validation"), folders, strict=True)))
+    with pytest.raises(DataError, match=f"{lone} is named after validation"):
+        open_dataset(root)
+
+
+def test_splits_of_images_alone_are_refused_with_what_to_do(lay):
+    root = lay({"train": "images/train", "train_annotation": "masks", "validation": "images/val"})
+    with pytest.raises(
+        DataError, match=r"images has folders of splits \(train, val\) and masks has none.*Divide masks"
+    ):
+        open_dataset(root)
+
+
+def test_validation_by_another_name_beside_train_annotation(lay):
+    root = lay({"train": "train", "train_annotation": "train_annotation", "validation": "val",
+                "validation_annotation": "val_annotation"})  # fmt: skip
+    opened = open_dataset(root)
+    assert opened.rule is None
+    assert opened.splits["validation"].masks == root / "val_annotation"
+    assert opened.layout == "validation from val and val_annotation"
+
+
+def test_train_alone_is_divided_and_a_pattern_needs_no_validation(dataset):
+    with pytest.raises(SettingsError, match="the split is given by folders"):
+        open_dataset(dataset, rule=SplitRule("{}_*"))
+    for name in ("validation", "validation_annotation"):
+        shutil.rmtree(dataset / name)
+    report = check_dataset(open_dataset(dataset))
+    assert report.layout is None
+    assert {name: len(pairs) for name, pairs in report.pairs.items()}["test"] == 2
+    assert len(report.pairs["train"]) + len(report.pairs["validation"]) == 8
+    assert open_dataset(dataset, required=("train", "train_annotation")).rule is None
 
 
 def test_a_layout_trains_and_is_evaluated_as_it_lies(lay, tmp_path, run):

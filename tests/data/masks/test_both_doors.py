@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 BLACK_AND_WHITE, ARBITRARY = ((0, 0, 0), (255, 255, 255)), ((200, 30, 0), (0, 0, 0), (90, 90, 250))
@@ -110,7 +111,6 @@ def test_ids_in_any_kind_of_file_come_through_both_doors_as_they_were_drawn(both
 
 
 def test_numbers_of_64_bits_that_tifffile_alone_reads_come_through_both_doors(both, tmp_path):
-    tifffile = pytest.importorskip("tifffile")
 
     class Numbers:
         def __init__(self, class_ids):

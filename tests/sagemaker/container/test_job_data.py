@@ -210,6 +210,12 @@ def test_a_scale_divides_the_values_of_a_mask(data, checked, scale):
     assert counted(report) == before == (3 * (48 * 40 - 256 - 40), 3 * 256)
 
 
+def test_masks_drawn_as_0_and_255_are_refused_with_the_command_that_repairs_them(data, checked):
+    redraw(data, lambda values: np.where(values == 1, 255, 0))
+    with pytest.raises(DataError, match=r"of the values 0 and 255 only\..*`pixelwise check DATASET --fix OUT` does"):
+        checked()
+
+
 @pytest.mark.parametrize("scale", [255, "255"])
 def test_a_scale_of_255_makes_classes_of_0_and_255(data, checked, scale):
     redraw(data, lambda values: np.where(values == 1, 255, 0))

@@ -9,7 +9,7 @@ from pixelwise.data.dataset.pairs import Pairs, Split
 from pixelwise.data.facts.advice import IMBALANCE_LIMIT, class_weights
 from pixelwise.data.facts.statistics import ClassBalance
 from pixelwise.data.findings import Finding
-from pixelwise.data.masks.judging import spread_by_split
+from pixelwise.data.repair.survey import Numbers
 from pixelwise.errors import DataError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable
 from pixelwise.menus import CLASS_WEIGHTS
@@ -61,18 +61,21 @@ def resolved_labels(given: GivenLabels, tallies: Mapping[str, Tally]) -> tuple[L
     return LabelTable.numbered(needed), "the largest class id in the masks"
 
 
-def class_findings(tallies: Mapping[str, Tally], labels: LabelTable, *, are_given: bool) -> list[Finding]:
-    """Everything that shows only when all masks are seen together."""
+def class_findings(
+    tallies: Mapping[str, Tally], labels: LabelTable, numbers: Numbers, *, are_given: bool
+) -> list[Finding]:
+    """Everything that shows only when all masks are seen together; `numbers` are those of masks of every kind."""
     findings: list[Finding] = []
-    grays = _grays(tallies, labels, are_given=are_given)
-    for tally in tallies.values():
+    grays = _grays(numbers, labels, are_given=are_given)
+    drawn = _drawn_as_255(numbers, labels, is_one_split="train" not in tallies)
+    for name, tally in tallies.items():
+        if name in grays:
+            findings.append(_drawn_as_grays(tally, numbers.by_split[name], grays[name]))
+            continue
+        if name in drawn:
+            findings.append(_object_as_255(tally, numbers, is_one_split="train" not in tallies))
+            continue
         if not tally.values:
-            continue
-        if tally.split.name in grays:
-            findings.append(_drawn_as_grays(tally, grays[tally.split.name]))
-            continue
-        if _draws_as_255(tally, tallies.get("train", tally), labels):
-            findings.append(_drawn_as_255(tally.split.truth))
             continue
         findings += tally.ignored_values()
         _suggest_counting_from_zero(tally, labels)
@@ -84,29 +87,29 @@ def class_findings(tallies: Mapping[str, Tally], labels: LabelTable, *, are_give
     if not are_given:
         gaps = {i for i in absent if not any(tally.pixels[i] for tally in tallies.values())}
         if len(train.values - {IGNORE}) > 1:  # of one class the fault tells
-            findings += _gaps(train, gaps, largest=labels.num_classes - 1)
+            findings += _gaps(tallies, gaps)
         absent -= gaps
     findings += _absent(tallies, sorted(absent), labels)
     imbalance = imbalance_finding(train.split.truth, train.balance(labels.num_classes), labels)
     return findings + ([imbalance] if imbalance else [])
 
 
-def _grays(tallies: Mapping[str, Tally], labels: LabelTable, *, are_given: bool) -> dict[str, dict[int, int]]:
+def _grays(numbers: Numbers, labels: LabelTable, *, are_given: bool) -> dict[str, dict[int, int]]:
     """{split: {gray: class id}} of the splits that draw the classes as evenly spread grays.
 
     A table says so only by its number of classes: one with sources knows what 255 meant.
     """
-    if labels.sources or labels.ignored or any(tally.split.label_map is not None for tally in tallies.values()):
+    if labels.sources or labels.ignored:
         return {}
-    drawn = spread_by_split({name: tally.values for name, tally in tallies.items()})
+    drawn = {name: grays for name, grays in numbers.spread().items() if grays[IGNORE] != IGNORE}
     fits = all(max(grays.values()) + 1 == labels.num_classes for grays in drawn.values())
     return drawn if fits or not are_given else {}
 
 
-def _drawn_as_grays(tally: Tally, grays: Mapping[int, int]) -> Finding:
+def _drawn_as_grays(tally: Tally, values: Set[int], grays: Mapping[int, int]) -> Finding:
     """The fault of a split; it takes the place of faults of ids out of range."""
     tally.findings = [each for each in tally.findings if each.code != "id-out-of-range"]
-    shown = listed(map(str, sorted(tally.values)), _LISTED)
+    shown = listed(map(str, sorted(values)), _LISTED)
     return Finding(
         tally.split.truth, f"holds masks of the values {shown} only", f"class ids ({IGNORE} is ignored)",
         f"If these grays draw {max(grays.values()) + 1} classes, make ids of them, as `--fix` does; as it is, {IGNORE} "
@@ -114,14 +117,15 @@ def _drawn_as_grays(tally: Tally, grays: Mapping[int, int]) -> Finding:
     )  # fmt: skip
 
 
-def _draws_as_255(tally: Tally, train: Tally, labels: LabelTable) -> bool:
-    """Whether 255 must be the object: of two classes only 0 occurs beside it, in training as well.
+def _drawn_as_255(numbers: Numbers, labels: LabelTable, *, is_one_split: bool) -> set[str]:
+    """The splits in which 255 must be the object: of two classes only 0 occurs beside it.
 
-    A table with sources comes from a conversion or a repair, which knew what 255 meant.
+    A table with sources comes from a conversion or a repair, which knew what 255 meant. Of a split alone, which is to
+    be scored, 0 and 255 are the same whatever the number of classes: everything else would be of one class.
     """
-    if labels.num_classes != 2 or labels.sources or labels.ignored:
-        return False
-    return tally.values == train.values == {0, IGNORE}
+    if labels.sources or labels.ignored or not (is_one_split or labels.num_classes == 2):
+        return set()
+    return numbers.drawn_as_255()
 
 
 def _suggest_counting_from_zero(tally: Tally, labels: LabelTable) -> None:
@@ -135,14 +139,18 @@ def _suggest_counting_from_zero(tally: Tally, labels: LabelTable) -> None:
             tally.findings[i] = finding._replace(remedy=remedy)
 
 
-def _gaps(train: Tally, gaps: set[int], *, largest: int) -> list[Finding]:
+def _gaps(tallies: Mapping[str, Tally], gaps: set[int]) -> list[Finding]:
+    largest = max(set().union(*(tally.values for tally in tallies.values())) - {IGNORE})
+    gaps = {i for i in gaps if i < largest}  # from two classes on a table has them all
     if not gaps:
         return []
     remedy = "Number the classes without gaps, as `--fix` does, or name all of them in classes.json."
     if gaps == {0}:
         remedy = "If the masks count classes from 1, subtract 1 from every id but 255, as `--fix` does."
-    found = f"and the other masks hold ids up to {largest} but none of {listed(sorted(gaps), _LISTED)}"
-    return [Finding(train.split.truth, found, "ids 0, 1, 2, ... without gaps", remedy, "ids-with-gaps")]
+    where = "no mask of any split has" if len(tallies) > 1 else "no mask has"
+    found = f"{where} {listed(sorted(gaps), _LISTED)}, and the largest id is {largest}"
+    truth = tallies["train"].split.truth
+    return [Finding(truth, found, "ids 0, 1, 2, ... without gaps", remedy, "ids-with-gaps")]
 
 
 def _absent(tallies: Mapping[str, Tally], absent: list[int], labels: LabelTable) -> list[Finding]:
@@ -166,12 +174,18 @@ def _absent(tallies: Mapping[str, Tally], absent: list[int], labels: LabelTable)
     return findings
 
 
-def _drawn_as_255(masks: Path) -> Finding:
-    return Finding(
-        masks, f"holds masks of the values 0 and {IGNORE} only", f"the ids 0 and 1 ({IGNORE} is ignored)",
-        f"If {IGNORE} draws the object, save it as 1, as `--fix` does; as it is, the object would count for nothing.",
-        "mask-0-255",
-    )  # fmt: skip
+def _object_as_255(tally: Tally, numbers: Numbers, *, is_one_split: bool) -> Finding:
+    values = numbers.by_split[tally.split.name]
+    found = f"holds masks of the value{'s 0 and' if 0 in values else ''} {IGNORE} only"
+    found += ", and of 1 bit" if numbers.bits else ""
+    remedy = (
+        f"If {IGNORE} draws the object, save it as 1, as `--fix` does; as it is, the object would count for nothing."
+    )
+    if is_one_split:
+        remedy += (
+            f' If it is ignored, say so in classes.json: {{"id": {IGNORE}, "name": "ignored", "source": {IGNORE}}}.'
+        )
+    return Finding(tally.split.truth, found, f"the ids 0 and 1 ({IGNORE} is ignored)", remedy, "mask-0-255")
 
 
 def too_few_classes(split: Split, ids: Set[int]) -> list[Finding]:

@@ -103,7 +103,8 @@ def same_picture(first: Path, second: Path) -> bool:
             return True
         if sorted(open_image(first).size) != sorted(open_image(second).size):
             return False
-        return read_image(first) == read_image(second)
+        one, other = read_image(first), read_image(second)
+        return one.size == other.size and one.tobytes() == other.tobytes()
     except (DataError, OSError):  # a file that does not decode is a finding of its own
         return False
 
@@ -193,3 +194,38 @@ def _count_bits(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
 def _count_bits_by_table(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
     counted: npt.NDArray[np.uint8] = _BITS[words[..., None].view(np.uint8)].sum(axis=-1, dtype=np.uint8)
     return counted
+
+
+def within(pictures: Fingerprints) -> list[Twin]:
+    """Links among the pictures of one set that are nearly the same: `first` before `second`, by their rows.
+
+    Each half is compared with the other, both ways, so that of many alike every one has a link; not all have all.
+    """
+    if len(pictures) <= _FEW:
+        return _among_few(pictures)
+    half = len(pictures) // 2
+    left, right = pictures[:half], pictures[half:]
+    links = [Twin(link.first, half + link.second, link.distance) for link in across(left, right)]
+    links += [Twin(link.second, half + link.first, link.distance) for link in across(right, left)]
+    inside = [Twin(half + link.first, half + link.second, link.distance) for link in within(right)]
+    return list(dict.fromkeys([*links, *within(left), *inside]))
+
+
+_FEW = 16
+
+
+def _among_few(pictures: Fingerprints) -> list[Twin]:
+    """The links of a handful; `across`, which decides, is asked for those alone that are near at all."""
+    i, j = np.triu_indices(len(pictures), 1)
+    close = np.flatnonzero(apart(pictures[i], pictures[j]) <= 2 * NEAR)
+    near = ((a, b, across(pictures[a : a + 1], pictures[b : b + 1])) for a, b in zip(i[close], j[close], strict=True))
+    return [Twin(int(a), int(b), twins[0].distance) for a, b, twins in near if twins]
+
+
+def apart(first: Fingerprints, second: Fingerprints) -> npt.NDArray[np.float64]:
+    """(N,) distances of N pairs of pictures, row by row: 0.0 (equal) to 1.0, NaN where one is too plain to be known."""
+    plain = (first[:, _DIGEST] != 0) | (second[:, _DIGEST] != 0)
+    distances = np.full(len(first), np.nan)
+    distances[~plain] = _distance(first[~plain, 1:9], second[~plain, 1:9])
+    distances[plain & (first[:, _DIGEST] == second[:, _DIGEST])] = 0.0
+    return distances

@@ -6,23 +6,19 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from pixelwise.data.check.alpha import transparency
 from pixelwise.data.check.depth import DeepFacts, deep_facts, quick_look
 from pixelwise.data.check.duplicates import FINEST, Fingerprint, fingerprint
+from pixelwise.data.check.mask import MaskLook, look_at_mask
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.decoders.decode import decode
 from pixelwise.data.decoders.deep import DeepImage
 from pixelwise.data.facts.regions import Regions, regions
 from pixelwise.data.facts.statistics import PixelMoments
 from pixelwise.data.findings import FileFault, Finding
-from pixelwise.data.masks.judging import spread_grays
-from pixelwise.data.masks.smoothing import is_smoothed, place_between
-from pixelwise.data.reading import load, mask_values, open_mask, orientation, to_rgb, upright_size
-from pixelwise.data.refusals import count_ids, unequal_sizes, unknown_ids
-from pixelwise.labels import IGNORE
-from pixelwise.phrases import percent
-
-MOSTLY = 0.5
-"""The share of ignored pixels from which a mask is worth a warning."""
+from pixelwise.data.masks.raw import RawMask
+from pixelwise.data.reading import load, orientation, to_rgb, upright_size
+from pixelwise.data.refusals import unequal_sizes
 
 
 class Measured(NamedTuple):
@@ -40,6 +36,7 @@ class Look(NamedTuple):
     counts: dict[int, int]  # {class id or IGNORE: pixels}
     unlisted: dict[int, int]  # {value in the file that the label map does not list: pixels}
     findings: list[Finding]
+    raw: RawMask | None  # a mask of any kind that can be decoded and is not smoothed
     fingerprint: Fingerprint | None
     measured: Measured | None
     deep: DeepFacts | None = None  # of an image that is no photograph of 8 bits
@@ -53,35 +50,30 @@ class _ImageLook(NamedTuple):
     deep: DeepFacts | None = None
 
 
-class _MaskLook(NamedTuple):
-    mask: Image.Image
-    counts: dict[int, int]
-    unlisted: dict[int, int]
-
-
 def look_at(pair: Pair, *, num_classes: int | None, crop_size: int | None, closely: bool) -> Look:
     """Decode both files of a pair; `closely` measures regions and pixels as well, which takes the whole image."""
     findings: list[Finding] = []
     image: _ImageLook | None = None
-    mask: _MaskLook | None = None
+    mask: MaskLook | None = None
     try:
         image = _look_at_image(pair.image, crop_size, findings, closely=closely)
     except FileFault as error:
         findings.append(error.finding)
     try:
-        mask = _look_at_mask(pair, num_classes, findings)
+        mask = look_at_mask(pair, num_classes, findings)
     except FileFault as error:
         findings.append(error.finding)
-    if image and mask and image.size != mask.mask.size:
-        findings.append(unequal_sizes(pair, image.size, mask.mask.size, turned=image.turned))
+    if image and mask and image.size != mask.size:
+        findings.append(unequal_sizes(pair, image.size, mask.size, turned=image.turned))
     measured = None
     if image is not None and image.moments is not None:
-        measured = _measured(mask.mask if mask else None, image.moments)
+        measured = _measured(mask.ids if mask else None, image.moments)
     return Look(
         image.size if image else None,
         mask.counts if mask else {},
         mask.unlisted if mask else {},
         findings,
+        mask.raw.without_pixels() if mask and mask.raw else None,
         image.fingerprint if image else None,
         measured,
         image.deep if image else None,
@@ -104,6 +96,7 @@ def _look_at_image(path: Path, crop_size: int | None, findings: list[Finding], *
     stored = image.size
     findings += _unusual(path, image)
     size = upright_size(load(image, path, small=not closely), stored)
+    findings += transparency(path, image)
     findings += _small(path, size, crop_size)
     rgb = to_rgb(image)
     turned = orientation(image) > 4
@@ -133,66 +126,6 @@ def _unusual(path: Path, image: Image.Image) -> list[Finding]:
     found = []
     if image.mode == "CMYK":
         found.append(("image-cmyk", "has the colours of print (CMYK)", "RGB", "Convert it with its colour profile."))
-    if "A" in image.getbands() or "transparency" in image.info:
-        found.append(("image-alpha", "has transparency", "an opaque image", "Its transparency is dropped."))
     if getattr(image, "is_animated", False):
         found.append(("image-animated", "has several frames", "one picture", "The first frame is taken."))
     return [Finding(path, text, expected, remedy, code) for code, text, expected, remedy in found]
-
-
-def _look_at_mask(pair: Pair, num_classes: int | None, findings: list[Finding]) -> _MaskLook | None:
-    if pair.mask is None:
-        return None
-    opened = open_mask(pair.mask)
-    if opened.mode == "1":
-        findings.append(_one_bit(pair.mask))
-    mask = mask_values(opened, pair.mask)
-    counts, unlisted = count_ids(mask), {}
-    grays = spread_grays(counts.keys())  # in which 255 may be white
-    smoothed = is_smoothed(mask, len(counts)) or bool(grays and is_smoothed(mask, len(counts), ignored=None))
-    if smoothed:
-        findings.append(_smoothed(pair.mask, mask, counts))
-    if pair.label_map is not None:
-        label_map = pair.label_map.resolved(num_classes)
-        unlisted = label_map.unlisted(counts)
-        mask = label_map.apply(mask)
-        counts = count_ids(mask)
-    unknown = None if smoothed else unknown_ids(pair.mask, mask, counts, num_classes)
-    findings += [unknown] if unknown else []
-    findings += _content(pair.mask, counts, mask.width * mask.height)
-    return _MaskLook(mask, counts, unlisted)
-
-
-def _one_bit(path: Path) -> Finding:
-    return Finding(
-        path, "has 1 bit a pixel", "8 bits", "It is read as 0 and 1; save it with 8 bits, as `--fix` does, for others.",
-        "mask-1-bit",
-    )  # fmt: skip
-
-
-def _smoothed(path: Path, mask: Image.Image, counts: dict[int, int]) -> Finding:
-    return Finding(
-        path, f"has {len(counts)} values, of which many lie only between two others where regions meet",
-        "class ids alone", "Export the mask again; resize masks with nearest neighbour and save them as PNG.",
-        "mask-smoothed", place_between(mask),
-    )  # fmt: skip
-
-
-def _content(path: Path, counts: dict[int, int], pixels: int) -> list[Finding]:
-    """What the amounts of a mask show; nothing of it is wrong in itself."""
-    ignored = counts.get(IGNORE, 0) / pixels
-    if ignored > MOSTLY:
-        return [
-            Finding(
-                path, f"is ignored on {percent(ignored)} of its pixels", f"at most {percent(MOSTLY)}",
-                "Label more of it, or leave the pair out: it costs time and teaches little.", "mask-mostly-ignored",
-            )
-        ]  # fmt: skip
-    if len(counts) == 1:
-        return [
-            Finding(
-                path, f"is class {next(iter(counts))} throughout", "two classes or more in most masks",
-                "Nothing, if the image shows nothing else.", "mask-one-class",
-            )
-        ]  # fmt: skip
-    return []

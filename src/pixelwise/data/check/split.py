@@ -7,13 +7,15 @@ import numpy as np
 
 from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.data.check.depth import Depths, depth_findings
-from pixelwise.data.check.duplicates import WORDS, Fingerprints, across, same_picture, video_neighbours
+from pixelwise.data.check.duplicates import WORDS, Fingerprints, across, video_neighbours
 from pixelwise.data.check.pair import Look
 from pixelwise.data.check.report import SplitFacts
+from pixelwise.data.check.second_look import relation
 from pixelwise.data.dataset.pairs import Pair, Pairs, Split
 from pixelwise.data.facts.regions import RegionSizes
 from pixelwise.data.facts.statistics import ClassBalance, ImageSizes, PixelMoments
 from pixelwise.data.findings import Finding
+from pixelwise.data.repair.survey import Values
 from pixelwise.labels import IGNORE
 
 
@@ -31,6 +33,7 @@ class Tally:
         self._pixels_where_present, self._images_with = [0] * 256, [0] * 256
         self._sizes: Counter[tuple[int, int]] = Counter()
         self._unlisted: Counter[int] = Counter()
+        self.survey = Values()  # of the values and colours of the masks, whatever their kind
 
     @property
     def values(self) -> set[int]:
@@ -49,6 +52,8 @@ class Tally:
             self._images_with[value] += 1
         self._unlisted.update(look.unlisted)
         self.findings += look.findings
+        if look.raw is not None:
+            self.survey.add(self.split.name, look.raw)
         if look.fingerprint is not None:
             self._fingerprints.extend(look.fingerprint.tolist())
             self._fingerprinted.append(self._looked)
@@ -115,11 +120,12 @@ def shared_pictures(first: Tally, second: Tally) -> list[Finding]:
     findings, neighbours = [], []
     for match in across(first.fingerprints, second.fingerprints):
         one, other = first.fingerprinted(match.first), second.fingerprinted(match.second)
-        if same_picture(one.image, other.image):
+        how = relation(one.image, other.image)
+        if how == "same":
             findings.append(_shared(one, other, first.split.name, "is the same picture as", "duplicate-across-splits"))
-        elif video_neighbours(one.name, other.name):
+        elif how == "near" and video_neighbours(one.name, other.name):
             neighbours.append((one, other))
-        else:
+        elif how == "near":
             found, code = "is nearly the same picture as", "near-duplicate-across-splits"
             findings.append(_shared(one, other, first.split.name, found, code))
     if neighbours:

@@ -71,3 +71,4 @@ class Format(NamedTuple):
     read: Callable[[Source, Options], Conversion]
     meaning: str
     accepts: tuple[str, ...] = ()  # of the options images, masks and attribute; the others are for all
+    by_name: bool = False  # whether the source may also be a name, where no file is

@@ -44,10 +44,25 @@ FORMATS: dict[str, Format] = {
         _late("via.reader"), "VGG Image Annotator: a project or annotations as JSON, with images", ("attribute",)
     ),
     "supervisely": Format(_late("supervisely.reader"), "Supervisely: meta.json and datasets of img and ann"),
+    "label-studio": Format(
+        _late("label_studio.reader"),
+        "Label Studio: the exports JSON and JSON-MIN (polygons, brushes, boxes), with images",
+    ),
     "color-masks": Format(_late("color_masks"), "images and RGB masks; --classes gives the colours", _PATTERNS),
     "binary-masks": Format(_late("binary_masks"), "one black and white mask for each class or each object", _PATTERNS),
     "mat": Format(_late("mat"), "MATLAB .mat label maps", (*_PATTERNS, "attribute")),
-    "id-masks": Format(_late("id_masks"), "masks of class ids as PNG, GIF, TIFF or BMP", _PATTERNS),
+    "id-masks": Format(_late("id_masks"), "masks of class ids as PNG, GIF, TIFF, BMP or .npy", _PATTERNS),
+    "hf": Format(
+        _late("hugging_face.reader"),
+        "datasets of Hugging Face: saved to disk, parquet files, or OWNER/NAME; patterns are names of columns",
+        _PATTERNS,
+        by_name=True,
+    ),
+    "rle-csv": Format(
+        _late("run_lengths.reader"),
+        "run lengths in CSV, as Kaggle has them: ImageId, EncodedPixels, ClassId",
+        _PATTERNS,
+    ),
 }
 
 _TOOLS: dict[str, tuple[str, ...]] = {

@@ -13,7 +13,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -87,14 +87,18 @@ class Source:
         return FileFault(Finding(self.file(name), found, expected, remedy, code))
 
 
-def open_source(path: Path) -> AbstractContextManager[Source]:
+def open_source(path: Path, *, by_name: bool = False) -> AbstractContextManager[Source]:
     """A folder or an archive, to be used in `with`; packed tars are unpacked once into a temporary folder.
+
+    With `by_name`, what is no folder is left to the reader of its format, as a source without files.
 
     Raises:
         DataError: there is nothing at `path`, it is no archive that is read, or it is damaged or encrypted.
     """
     if path.is_dir():
         return _folder(path)
+    if by_name:
+        return nullcontext(Source(path, (), _read_nothing))
     if not path.exists():
         raise DataError(f"{path}: does not exist, expected a folder or an archive ({_ARCHIVES}). Check the path.")
     name = path.name.lower()
@@ -220,6 +224,10 @@ def _opened(path: Path, opening: Callable[[], _Archive]) -> Iterator[_Archive]:
 
 def _damaged(path: Path, error: Exception) -> DataError:
     return DataError(f"{path}: cannot be read as an archive ({error or type(error).__name__}). Fetch it again.")
+
+
+def _read_nothing(name: str) -> bytes:
+    raise OSError(f"{name} is no file")
 
 
 def _read(file: Path) -> bytes:

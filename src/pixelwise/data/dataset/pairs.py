@@ -1,27 +1,25 @@
 """Match each image with its mask: dataset folder -> Split -> Pair, with every fault noted on the way."""
 
-import bisect
 import difflib
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, overload
 
-from pixelwise.data.dataset.channels import CHANNELS, IMAGE_SUFFIXES, SPLITS
+from pixelwise.data.dataset.channels import ARRAY_SUFFIXES, CHANNELS, IMAGE_SUFFIXES, MASK_SUFFIXES, SPLITS
 from pixelwise.data.dataset.label_map import LabelMap, find_label_maps
-from pixelwise.data.dataset.layout import MASK_ENDINGS, find_layout, missing_channel, shown, subfolders
+from pixelwise.data.dataset.layout import find_layout, shown, subfolders, unpaired_validation
 from pixelwise.data.dataset.listing import Listing
 from pixelwise.data.dataset.manifest import read_manifest
+from pixelwise.data.dataset.missing import lone_validation, missing_channel
+from pixelwise.data.dataset.partners import name_alike, side_by_side, unmatched
+from pixelwise.data.dataset.splits.division import SplitRule
 from pixelwise.data.findings import Finding
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.labels.files.beside import found_beside
 from pixelwise.values import unknown_name
-
-# A mask of another type is matched too, so that the fault is its type and not a missing mask.
-_MASK_SUFFIXES = IMAGE_SUFFIXES | {".gif"}
 
 
 class Pair(NamedTuple):
@@ -64,6 +62,16 @@ class Pairs(Sequence[Pair]):
         path = None if self._masks is None else self._masks / (mask if "/" in mask else name + mask)
         return Pair(name, self._images / (name + image), path, self._label_map)
 
+    def only(self, names: Container[str]) -> "Pairs":
+        """The pairs of these names."""
+        kept = [entry for entry in self._files if entry[0] in names]
+        return Pairs(self._images, self._masks, kept, self._label_map, labels=self.labels)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the pairs, in order."""
+        return [entry[0] for entry in self._files]
+
     def without(self, files: Container[Path]) -> "Pairs":
         """The pairs of which neither the image nor the mask is in `files`."""
         usable = (pair.image not in files and pair.mask not in files for pair in self)
@@ -105,29 +113,37 @@ class Dataset:
     root: Path | None = None
     layout: str | None = None  # which folders are the channels, where these have names of their own
     class_files: tuple[Path, ...] = ()  # found beside the data, where no other was given; the first counts
+    rule: SplitRule | None = None  # how validation is taken from train, where no validation is given
 
 
 def open_dataset(
     root: Path | None,
     *,
     classes_file: Path | None = None,
-    required: Sequence[str] = CHANNELS[:4],
+    required: Sequence[str] | None = None,
     channels: Mapping[str, Path | None] | None = None,
+    rule: SplitRule | None = None,
 ) -> Dataset:
     """Find the folders of a dataset below `root`; `channels` (by name: train, train_annotation, ...) win over it.
 
-    Folders may also lie as `layout.find_layout` knows them: `images/train` and `masks/train`, `train/images` ...
+    Folders may also lie as `layout.find_layout` knows them: `images` and `masks`, `train/images` ...
 
-    `required` names the channels that must exist; by default all of train and validation. The channels of images
+    `required` names the channels that must exist. By default these are train and, where anything is named after it,
+    validation; where nothing is, the dataset has a `rule` (one of its own unless it is given) by which a check takes
+    validation from train, also where a `rule` is given beside `required` and there is train. The channels of images
     may be manifests (`train.manifest`, JSON Lines as Ground Truth writes them), which list the masks too.
 
     Raises:
         DataError: a folder is missing or is a file; the message says what was found in its place.
-        SettingsError: a channel has an unknown name.
+        SettingsError: a channel has an unknown name; `rule` groups by a pattern, but folders give validation.
     """
     given = {name: folder for name, folder in (channels or {}).items() if folder is not None}
-    layout = {} if root is None or _has_channels(root) else find_layout(root)
+    layout = _layout(root, given)
     folders = _channel_folders(root, {**layout, **given})
+    has_validation = bool(folders["validation"] or folders["validation_annotation"])
+    divides = not has_validation and (required is None or bool(rule and folders["train"]))
+    if required is None or divides:
+        required = CHANNELS[:2] if divides else CHANNELS[:4]
     for name in required:
         images = folders[name.removesuffix("_annotation")]
         if folders[name] is None and not (images is not None and images.is_file()):
@@ -143,7 +159,8 @@ def open_dataset(
             raise DataError(f"{masks}: has masks but there is no folder {split!r} with their images. Give both.")
     said = shown(layout, root) if layout and root is not None else None
     files = () if root is None or classes_file is not None else found_beside([root, *_folders_of(splits, root)])
-    return Dataset(splits, classes_file or next(iter(files), None), root, said, files)
+    dataset = Dataset(splits, classes_file or next(iter(files), None), root, said, files)
+    return _divided(dataset, folders, rule) if divides else _as_given(dataset, rule)
 
 
 def _folders_of(splits: Mapping[str, Split], root: Path) -> Iterator[Path]:
@@ -154,33 +171,68 @@ def _folders_of(splits: Mapping[str, Split], root: Path) -> Iterator[Path]:
                 yield from (each for each in (folder.parent, folder) if each != root and each.is_dir())
 
 
+def _layout(root: Path | None, given: Mapping[str, Path]) -> dict[str, Path]:
+    """The channels by other names than their own; beside `train_annotation` only validation may have one."""
+    if root is None or not root.is_dir():
+        return {}
+    if not _has_channels(root):
+        return find_layout(root, given=given)
+    if _existing(root, "validation", "validation_annotation", "validation.manifest") or "validation" in given:
+        return {}
+    layout = find_layout(root, given=(*given, "train", "train_annotation", "test", "test_annotation"))
+    return layout if {"validation", "validation_annotation"} <= layout.keys() | given.keys() else {}
+
+
+def _divided(dataset: Dataset, folders: Mapping[str, Path | None], rule: SplitRule | None) -> Dataset:
+    """The dataset with a validation split that lies where train does, and the rule that tells the two apart."""
+    root, train = dataset.root, dataset.splits["train"]
+    lone = None if root is None else unpaired_validation(root, {name: path for name, path in folders.items() if path})
+    if root is not None and lone is not None:
+        is_named = lone.parent == root and _has_channels(root)
+        raise DataError(missing_channel(root, "validation") if is_named else lone_validation(root, lone))
+    splits = {"train": train, "validation": replace(train, name="validation"), **dataset.splits}
+    return replace(dataset, splits=splits, rule=rule or SplitRule())
+
+
+def _as_given(dataset: Dataset, rule: SplitRule | None) -> Dataset:
+    if rule is None or rule.split_by is None or rule.is_own:
+        return dataset
+    place = dataset.splits["validation"].images if "validation" in dataset.splits else dataset.root
+    raise SettingsError(
+        f"split_by is {rule.split_by!r}, but the split is given by folders ({place}). Leave it out, or give a dataset "
+        "without validation."
+    )
+
+
 def find_pairs(
     images: Path, masks: Path | None, *, label_map: LabelMap | None = None, root: Path | None = None
 ) -> tuple[Pairs, list[Finding]]:
     """Pairs by equal path without suffix, sorted by name, and what is wrong with the rest.
 
-    `images` is a folder or a manifest; `root` is the folder that links should not lead out of.
+    `images` is a folder or a manifest; `root` is the folder that links should not lead out of. Masks may have an
+    ending of `layout.MASK_ENDINGS`; then `masks` may be the folder of the images.
+
+    Raises:
+        DataError: there is one file for each channel of an image.
     """
     if images.is_file():
         return _listed_pairs(images, label_map)
-    image_listing = Listing.of(images, IMAGE_SUFFIXES, root=root or images)
-    findings, names = image_listing.findings, sorted(image_listing.files)
     if masks is None:
-        return Pairs(images, None, [(name, image_listing.files[name], "") for name in names]), findings
-    mask_listing = Listing.of(masks, _MASK_SUFFIXES, root=root or masks)
-    findings += mask_listing.findings
-    mask_listing.shorten(_ending_of_masks(image_listing, mask_listing))
+        listing = Listing.of(images, IMAGE_SUFFIXES, root=root or images)
+        files = [(name, listing.files[name], "") for name in sorted(listing.files)]
+        return Pairs(images, None, files), listing.findings
+    if images == masks:
+        image_listing, mask_listing = side_by_side(Listing.of(images, MASK_SUFFIXES, root=root or images))
+    else:
+        image_listing = Listing.of(images, IMAGE_SUFFIXES, root=root or images)
+        mask_listing = Listing.of(masks, MASK_SUFFIXES, root=root or masks, otherwise=ARRAY_SUFFIXES)
+        name_alike(image_listing, mask_listing)
+    findings = image_listing.findings + mask_listing.findings
     if image_listing.files and mask_listing.files:
-        findings += _unmatched(image_listing, mask_listing)
-    suffixes = mask_listing.files
+        findings += unmatched(image_listing, mask_listing)
+    suffixes, names = mask_listing.files, sorted(image_listing.files)
     files = [(name, image_listing.files[name], suffixes[name]) for name in names if name in suffixes]
     return Pairs(images, masks, files, label_map), findings
-
-
-def _ending_of_masks(images: Listing, masks: Listing) -> str:
-    """What masks have behind the names of their images, if more pairs are found so than by equal names."""
-    matches = {ending: sum(f"{name}{ending}" in masks.files for name in images.files) for ending in ("", *MASK_ENDINGS)}
-    return max(matches, key=lambda ending: matches[ending])
 
 
 def _listed_pairs(path: Path, label_map: LabelMap | None) -> tuple[Pairs, list[Finding]]:
@@ -230,49 +282,3 @@ def _require_folder(path: Path, what: str) -> None:
     near = difflib.get_close_matches(path.name, subfolders(path.parent), n=1, cutoff=0.6)
     hint = f" Did you mean {path.parent / near[0]}?" if near else ""
     raise DataError(f"{path}: does not exist, expected {what}.{hint} Check the path.")
-
-
-def _unmatched(images: Listing, masks: Listing) -> list[Finding]:
-    lone_images = _Lone(images.files.keys() - masks.files.keys())
-    lone_masks = _Lone(masks.files.keys() - images.files.keys())
-    findings = [
-        Finding(
-            images.path(name), "has no mask", f"a mask named {name}.png",
-            _partner(name, lone_masks, "mask") or "Add the mask or remove the image.", "image-without-mask",
-        )
-        for name in lone_images.names
-    ]  # fmt: skip
-    findings += [
-        Finding(
-            masks.path(name), "has no image", f"an image named {name}.jpg, .png, ...",
-            _partner(name, lone_images, "image") or "Add the image or remove the mask.", "mask-without-image",
-        )
-        for name in lone_masks.names
-    ]  # fmt: skip
-    return findings
-
-
-class _Lone:
-    """Names without a partner, ready to be searched for a likely one."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self.names = sorted(names)
-        self.by_case = {name.casefold(): name for name in self.names}
-
-
-def _partner(name: str, others: _Lone, what: str) -> str | None:
-    """A remedy that names a likely partner: equal but for case, or the longest common beginning."""
-    same = others.by_case.get(name.casefold())
-    if same is not None:
-        return f"The {what} {same!r} differs only in case; rename one of them."
-    place = bisect.bisect(others.names, name)
-    around = others.names[max(0, place - 1) : place + 1]
-    best = max(around, key=partial(_shared_beginning, name), default=None)
-    if best is None or 2 * _shared_beginning(name, best) < min(len(name), len(best)):
-        return None
-    return f"Pairs have equal names apart from the suffix; if {what} {best!r} belongs to it, rename one of them."
-
-
-def _shared_beginning(name: str, other: str) -> int:
-    differing = (i for i, (a, b) in enumerate(zip(name, other, strict=False)) if a != b)
-    return next(differing, min(len(name), len(other)))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from pixelwise.data.dataset.channels import ARRAY_SUFFIXES
 from pixelwise.data.decoders import heif
 from pixelwise.data.file_kinds import FIRST_BYTES, image_format, what_is
 from pixelwise.data.findings import FileFault, Finding
@@ -16,6 +17,7 @@ from pixelwise.data.refusals import (
     IMAGE_EXPECTED,
     MASK_EXPECTED,
     NO_BYTES,
+    array_mask,
     unreadable,
     wrong_mask,
 )
@@ -115,6 +117,8 @@ def decode_mask(path: Path) -> Image.Image:
 
 def open_mask(path: Path) -> Image.Image:
     """A PNG of one channel and at most 8 bits (mode "L", "P" or "1") whose pixels are not read yet."""
+    if path.suffix.lower() in ARRAY_SUFFIXES:  # which Pillow does not know, and `--fix` does
+        raise FileFault(array_mask(path))
     mask = open_image(path)
     if mask.format != "PNG" or mask.mode not in ("L", "P", "1"):
         raise FileFault(wrong_mask(path, mask))

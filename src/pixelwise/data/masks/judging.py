@@ -1,7 +1,7 @@
 """What the values of masks draw, seen together: one judge for check, repair, convert and score."""
 
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 
 from pixelwise.labels import IGNORE, LabelTable
 
@@ -46,10 +46,26 @@ def listed_values(values: Set[int], labels: LabelTable) -> dict[int, int]:
 
     A table that a conversion or a repair wrote tells what its masks were, and these now hold ids.
     """
-    listed = {value: i for i, sources in enumerate(labels.sources) for value in sources if isinstance(value, int)}
-    listed |= {value: IGNORE for value in labels.ignored if isinstance(value, int)}
-    are_no_ids = any(value >= labels.num_classes and listed.get(value) != value for value in values)
+    listed = numbers_listed(labels)
+    are_no_ids = any(not 0 <= value < labels.num_classes and listed.get(value) != value for value in values)
     return listed if are_no_ids and values <= listed.keys() else {}
+
+
+def numbers_listed(labels: LabelTable) -> dict[int, int]:
+    """{value: class id or IGNORE} by the numbers among the sources of a table; empty where there are none.
+
+    A class of which nothing is said keeps its id, unless the table gives this number to another.
+    """
+    sources = labels.sources or ((),) * labels.num_classes
+    listed = {value: IGNORE for value in labels.ignored if isinstance(value, int)}
+    listed |= {value: i for i, values in enumerate(sources) for value in values if isinstance(value, int)}
+    return listed and {i: i for i, values in enumerate(sources) if not values} | listed
+
+
+def ignoring(values: Iterable[int]) -> str:
+    """The entry of a table of classes, as JSON, that ignores `values`."""
+    listed = sorted(values)
+    return json.dumps({"id": IGNORE, "name": "ignored", "source": listed[0] if len(listed) == 1 else listed})
 
 
 def source_entries(grays: Mapping[int, int]) -> str:

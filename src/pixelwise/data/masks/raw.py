@@ -13,16 +13,18 @@ from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.reading import to_rgb
 from pixelwise.data.refusals import FEW_COLORS, MASK_EXPECTED, count_ids
-from pixelwise.labels import IGNORE, Color, SourceValue
-
-MAX_VALUE = 65535
-"""The largest value of a mask that can be named in a label table."""
+from pixelwise.labels import IGNORE, SOURCE_NUMBERS, Color, SourceValue
 
 ALPHA = "A"
-"""The channels of a mask that is drawn in its transparency: one colour everywhere, and alpha that varies."""
+"""The channels of a mask that is drawn in its transparency: one colour everywhere, and alpha that varies.
+
+A gray one is of the kind "gray", with the alpha for values; another is of the kind "colors", its colour on black."""
 
 PALETTES = ("palette", "gray palette")
 """The kinds of masks that store indices into a palette."""
+
+
+_BLANK = Image.new("L", (1, 1))
 
 
 @dataclass(frozen=True)
@@ -59,18 +61,22 @@ class RawMask:
             raise FileFault(Finding(self.path, found, MASK_EXPECTED, remedy, "mask-rgb"))
         return replace(self, counts={(c[0], c[1], c[2]): count for count, c in colors if isinstance(c, tuple)})
 
+    def without_pixels(self) -> "RawMask":
+        """The same with its counts alone, for as many masks as there may be."""
+        return replace(self, image=_BLANK)
+
     def color_of(self, value: SourceValue) -> Color | None:
         """The colour in which viewers show a value; None of the kinds "16-bit" and "mapped"."""
         return value if isinstance(value, tuple) else self.shown.get(value)
 
     def values(self) -> npt.NDArray[Any]:
-        """(H, W) numbers as they are in the file, uint8 or, of the kind "16-bit", uint16.
+        """(H, W) numbers as they are in the file, uint8 or, of the kind "16-bit", as `whole_numbers` has them.
 
         Palettes give their indices, those of GIF their grays where these count; 1 bit gives 0 and 1, 2 and 4 bits 0..3
         and 0..15.
 
         Raises:
-            FileFault: it has colours, or values that are no whole number from 0 to MAX_VALUE.
+            FileFault: it has colours, or values that are none of SOURCE_NUMBERS.
         """
         if self.kind == "colors":
             raise self._colored()
@@ -80,13 +86,16 @@ class RawMask:
         return stored if self.image.mode == "L" else whole_numbers(stored, self.path)
 
     def gray(self) -> npt.NDArray[Any]:
-        """(H, W) gray as it is seen: 0..255, palettes resolved and 1 bit as 0 and 255; 16 bits stay 0..65535.
+        """(H, W) gray as it is seen: 0..255, palettes resolved and 1 bit as 0 and 255; 16 bits stay as they are.
 
         Raises:
             FileFault: as `values` does, or a palette has colours; gray in three channels is gray.
         """
         if self.kind == "16-bit":
             return self.values()
+        if self.kind == "colors" and self.channels == ALPHA:  # one colour on black, the more the less transparent
+            brightest: npt.NDArray[np.uint8] = np.asarray(self.image).max(axis=2)
+            return np.asarray(255 * brightest.astype(np.uint16) // max(1, int(brightest.max())), dtype=np.uint8)
         colors = self.colors()
         gray = (colors & 0xFF).astype(np.uint8)
         if not np.array_equal(colors, gray * np.uint32(0x010101)):
@@ -131,16 +140,23 @@ def to_ids(raw: RawMask, ids: Mapping[SourceValue, int]) -> Image.Image:
     return Image.fromarray(result)
 
 
-def whole_numbers(values: npt.NDArray[Any], path: Path) -> npt.NDArray[np.uint16]:
-    """`values` of any type as those of a mask; FileFault for fractions, NaN, negative and too large ones."""
+def whole_numbers(values: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:
+    """`values` of any type as those of a mask: uint16, or int32 where some are negative.
+
+    Raises:
+        FileFault: fractions, NaN, or numbers that are none of SOURCE_NUMBERS.
+    """
     numbers = values.astype(np.float64) if values.dtype.kind == "f" else values
     if numbers.dtype.kind not in "fiub":
         raise _no_numbers(path, f"holds {values.dtype} values")
-    if numbers.size and not (numbers.min() >= 0 and numbers.max() <= MAX_VALUE):
-        raise _no_numbers(path, f"has values from {numbers.min()} to {numbers.max()}")
-    whole = numbers.astype(np.uint16)
+    if numbers.dtype.kind == "f" and np.isnan(numbers).any():
+        raise _no_numbers(path, f"has pixels that are no number (nan, on {np.count_nonzero(np.isnan(numbers))} px)")
+    low, high = (numbers.min(), numbers.max()) if numbers.size else (0, 0)
+    if not (low >= SOURCE_NUMBERS[0] and high <= SOURCE_NUMBERS[-1]):
+        raise _no_numbers(path, f"has values from {low} to {high}")
+    whole = numbers.astype(np.int32 if low < 0 else np.uint16)
     if not np.array_equal(whole, numbers):
-        raise _no_numbers(path, f"has fractions: values from {numbers.min()} to {numbers.max()}, not all of them whole")
+        raise _no_numbers(path, f"has fractions: values from {low} to {high}, not all of them whole")
     return whole
 
 
@@ -170,5 +186,5 @@ def is_gray(color: Color) -> bool:
 
 
 def _no_numbers(path: Path, found: str) -> FileFault:
-    expected = f"whole numbers from 0 to {MAX_VALUE}, one for each pixel"
+    expected = f"whole numbers from {SOURCE_NUMBERS[0]} to {SOURCE_NUMBERS[-1]}, one for each pixel"
     return FileFault(Finding(path, found, expected, "Export the mask again as class ids.", "mask-16-bit"))

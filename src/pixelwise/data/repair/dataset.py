@@ -85,6 +85,7 @@ class _Repair:
     def __init__(self, dataset: Dataset, report: CheckReport, output: Path, classes: LabelTable | None) -> None:
         self.dataset, self.pairs, self.output = dataset, report.pairs, output
         self.known = Known.of(report)
+        self.understood = report.understood
         self.left_out = [finding for finding in report.findings if finding.code in _NOT_PAIRED]
         self.changes: Counter[str] = Counter()
         self.images = dict.fromkeys(self.pairs, 0)
@@ -104,7 +105,7 @@ class _Repair:
         write_text(self.output / "classes.json", json.dumps(plan.labels.to_json(), indent=1, ensure_ascii=False) + "\n")
         left_out = tuple(dict.fromkeys(self.left_out))
         changes = {code: count for code, count in sorted(self.changes.items()) if count}
-        notes = plan.notes
+        notes = self.understood + plan.notes
         if self.table is None and "ids-with-gaps" in changes and any(each.code == _SMOOTHED for each in left_out):
             notes += ("Some masks were smoothed and left out; rare values of the others may be strays, not classes.",)
         return RepairReport(self.output, self.images, changes, left_out, plan.labels, notes)

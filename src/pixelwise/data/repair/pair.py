@@ -8,18 +8,17 @@ from typing import NamedTuple
 from PIL import Image
 
 from pixelwise.data.check.report import CheckReport
-from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.findings import FileFault, Finding
-from pixelwise.data.masks.decoding import decode
+from pixelwise.data.masks.decoding import read_raw
+from pixelwise.data.masks.judging import ignoring
 from pixelwise.data.masks.raw import ALPHA, RawMask, to_ids
-from pixelwise.data.masks.smoothing import is_blended, is_smoothed
+from pixelwise.data.masks.smoothing import is_smoothed
 from pixelwise.data.reading import load, open_image, orientation, read_image, upright, upright_size
-from pixelwise.data.refusals import MASK_EXPECTED, count_ids, unequal_sizes, wrong_mask
+from pixelwise.data.refusals import count_ids, unequal_sizes
 from pixelwise.data.repair.plan import Plan
 from pixelwise.data.repair.report import LABEL_MAP, ORIENTATION, RENAMED, became, source_text
 from pixelwise.data.repair.survey import number_of
-from pixelwise.errors import MissingExtra
 from pixelwise.labels import IGNORE, SourceValue
 from pixelwise.outputs import whole
 from pixelwise.phrases import listed, percent
@@ -122,30 +121,8 @@ def examine(pair: Pair, known: Known, num_classes: int | None) -> Examined:
     return Examined(raw, size, exif, misfit)
 
 
-def read_raw(path: Path, label_map: LabelMap | None = None) -> RawMask:
-    """Decode a mask that can become one of class ids.
-
-    Raises:
-        FileFault: it is damaged, was saved with loss, has more than FEW_COLORS colours or colours that are blends of
-            their neighbours, its values are no whole numbers from 0 to MAX_VALUE, or tifffile is not there to read it.
-    """
-    try:
-        raw = decode(path)
-    except MissingExtra as missing:  # one such file is no reason to repair none
-        found = "is a TIFF that Pillow does not read"
-        raise FileFault(Finding(path, found, MASK_EXPECTED, str(missing), "unreadable-file")) from None
-    if raw.format in ("JPEG", "WEBP"):
-        raise FileFault(wrong_mask(path, open_image(path)))
-    raw = raw.counted()
-    if raw.kind == "colors" and len(raw.counts) > 2 and is_blended(raw.colors()):
-        found = f"has {len(raw.counts)} colours, of which many only blend the two regions they lie between"
-        remedy = "Export the mask again without smoothing and compression, as class ids in an 8-bit PNG."
-        raise FileFault(Finding(path, found, "one colour for each class", remedy, "mask-smoothed"))
-    return raw if label_map is None else raw.through(label_map)
-
-
 def repair_pair(task: Task, plan: Plan, known: Known, num_classes: int | None) -> Outcome:
-    """Write one pair as the plan has it; files that need no change are copied byte for byte."""
+    """Write one pair as the plan has it, the mask in 8-bit gray; files that need no change are copied byte for byte."""
     pair = task.pair
     try:
         examined = examine(pair, known, num_classes)
@@ -208,7 +185,6 @@ def _mask(
         text = "would have many class ids only where two others meet, as smoothing leaves them"
         remedy = "Export the mask again without smoothing."
         raise LeftOut(Finding(path, text, "regions of class ids", remedy, "mask-smoothed"))
-    mask.putpalette(plan.labels.palette())
     return mask, changes, frozenset(found)
 
 
@@ -234,6 +210,9 @@ def _changes(raw: RawMask, ids: dict[SourceValue, int], plan: Plan) -> list[tupl
     elif moved:
         code = "mask-0-255" if moved.get(IGNORE) == 1 else plan.renumbering
         changes.append((code, became(moved.items())))
+    few_bits = raw.kind == "gray" and raw.shown.get(1) != (1, 1, 1)
+    if not changes and (raw.channels == "P" or few_bits):  # of which other libraries read other numbers
+        changes.append(("mask-gray", "saved as 8-bit gray, with the same class ids"))
     return changes
 
 
@@ -247,7 +226,9 @@ def _fitting(examined: Examined) -> list[tuple[str, str]]:
 
 def _unplanned(path: Path, raw: RawMask, unknown: dict[SourceValue, int], plan: Plan) -> Finding:
     """Why a mask's values cannot become class ids."""
-    remedy = "Give a table that lists every value or colour, as a class or, with the id 255, as ignored."
+    negative = [value for value in unknown if isinstance(value, int) and value < 0]
+    entry = f", by an entry such as {ignoring(negative)}" if negative else ""
+    remedy = f"Give a table that lists every value or colour, as a class or, with the id 255, as ignored{entry}."
     reading = plan.readings.get(raw.kind)
     if reading is None:
         code = {"16-bit": "mask-16-bit", "colors": "mask-colors"}.get(raw.kind, "id-out-of-range")

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from pixelwise.data.masks.judging import numbers_listed
 from pixelwise.data.masks.raw import RawMask, is_gray
 from pixelwise.data.refusals import FEW_COLORS
 from pixelwise.data.repair.survey import Numbers, Values, number_of
@@ -191,11 +192,10 @@ def _of_grays(labels: LabelTable | None, grays: Mapping[str, Mapping[int, int]])
 def _by_table(labels: LabelTable, numbers: Numbers, *, given: bool) -> tuple[dict[str, dict[int, int]], LabelTable]:
     """{split: {value: class id}} under a table, and the table with what became its classes."""
     num_classes = labels.num_classes
-    listed = {value: i for i, values in enumerate(labels.sources) for value in values if isinstance(value, int)}
-    listed |= dict.fromkeys((value for value in labels.ignored if isinstance(value, int)), IGNORE)
+    listed = numbers_listed(labels)
     used = set(numbers.ids)
-    sound = all(value < num_classes for value in used)
-    if listed and (given or (not sound and used <= listed.keys())):
+    sound = all(value < num_classes for value in used) and not numbers.negative
+    if listed and (given or (not sound and used | numbers.negative <= listed.keys())):
         return {split: {IGNORE: IGNORE, **listed} for split in numbers.by_split}, labels
     drawn = numbers.drawn_as_255() if num_classes == 2 else set()
     if drawn:

@@ -33,6 +33,7 @@ _CHANGES = {
     "mask-16-bit": "a mask of 16 bits a pixel became one of 8",
     "mask-alpha": "a mask that was drawn in its transparency became one of class ids",
     "mask-1-bit": "a mask of 1 bit a pixel became one of 8",
+    "mask-gray": "a mask with a palette, or of 2 or 4 bits, became 8-bit gray of the same class ids",
     "mask-0-255": "the object, drawn as 255, became class 1",
     "mask-spread-gray": "evenly spread grays became class ids, 255 the last of them",
     "id-out-of-range": "values that are no class id became class ids",

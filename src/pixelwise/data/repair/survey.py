@@ -42,6 +42,14 @@ class Values:
             if class_id != IGNORE:
                 self.origins.setdefault(class_id, set()).add(value)
 
+    def merge(self, other: "Values") -> None:
+        """Take in what another one counted."""
+        self.masks.update(other.masks)
+        self.foreign_palettes |= other.foreign_palettes
+        self.pixels.update(other.pixels)
+        for class_id, values in other.origins.items():
+            self.origins.setdefault(class_id, set()).update(values)
+
     def add_map(self, label_map: LabelMap) -> None:
         """Note for each class of a label map its smallest value, whether masks have it or not."""
         for value, class_id in enumerate(label_map.table):
@@ -75,6 +83,14 @@ class Values:
         pairs = self._palette_pairs()
         return len({index for index, _ in pairs}) < len(pairs) > len({color for _, color in pairs})
 
+    def contradiction(self) -> tuple[int, list[Color]]:
+        """An index that palettes show in several colours, and these, where `palettes_contradict`."""
+        colors: dict[int, set[Color]] = {}
+        for index, color in self._palette_pairs():
+            colors.setdefault(index, set()).add(color)
+        index = max(colors, key=lambda each: len(colors[each]))
+        return index, sorted(colors[index])
+
     def _palette_pairs(self) -> set[tuple[int, Color]]:
         kinds = frozenset(self.palettes)
         entries = (entry for entry in self.pixels if entry.kind in kinds)
@@ -99,8 +115,13 @@ class Numbers:
 
     @property
     def ids(self) -> list[int]:
-        """All but IGNORE, in order."""
-        return sorted((self.used | self.bits) - {IGNORE})
+        """All but IGNORE and what is negative, which only a table makes a class; in order."""
+        return sorted((self.used | self.bits) - {IGNORE} - self.negative)
+
+    @property
+    def negative(self) -> set[int]:
+        """Those below 0, as rasters have them where there is no data."""
+        return {value for value in self.used if value < 0}
 
     def drawn_as_255(self) -> set[str]:
         """The splits in which 255 draws the object: with 0 alone beside it, and where no other says it is ignored."""

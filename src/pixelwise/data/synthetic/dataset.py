@@ -67,12 +67,9 @@ def draw_dataset(
 
 
 def draw_sample(key: tuple[int, ...], size: tuple[int, int]) -> tuple[Image.Image, Image.Image]:
-    """An RGB scene and its palette mask, as pure functions of `key`."""
+    """An RGB scene and its mask, mode "L" of class ids, as pure functions of `key`."""
     image, mask = draw_scene(np.random.default_rng(key), size)
-    mask = mask.convert("L")
-    palette_mask = Image.frombytes("P", mask.size, mask.tobytes())
-    palette_mask.putpalette(LABELS.palette())
-    return image, palette_mask
+    return image, mask.convert("L")
 
 
 def _draw_split(root: Path, name: str, keys: list[tuple[int, ...]], size: tuple[int, int]) -> None:

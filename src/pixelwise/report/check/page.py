@@ -90,7 +90,7 @@ class _Album:
     """The pictures of a page, as many as there is room for."""
 
     def __init__(self, report: CheckReport) -> None:
-        self.labels = report.labels
+        self.report, self.labels = report, report.labels
         self.codes_left = len({finding.code for finding in report.findings})
         self.bytes_left = PICTURE_BYTES
         drawn = [finding for members in _by_code(report.findings).values() for finding in members[:DRAWN_PER_CODE]]
@@ -159,7 +159,7 @@ def _lead(report: CheckReport, root: Path | None) -> Html:
 
 
 def _findings(findings: Sequence[Finding], album: _Album, root: Path | None) -> Html:
-    groups = [_group(code, members, album, root) for code, members in _by_code(findings).items()]
+    groups = [_group(members, album, root) for members in _by_code(findings).values()]
     selector = f"#{dict(_SEVERITIES)[findings[0].severity]} .findings > li"
     box = filter_box("Show only findings with", selector) if len(findings) >= _FILTER_FROM else ""
     return joined([box, *groups])
@@ -173,12 +173,16 @@ def _by_code(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     return {code: members for code, members in groups.items() if members}
 
 
-def _group(code: str, findings: Sequence[Finding], album: _Album, root: Path | None) -> Html:
-    """All findings of one code; what they expect and the remedy are said once where they agree."""
+def _group(findings: Sequence[Finding], album: _Album, root: Path | None) -> Html:
+    """All findings of one code; what they expect and the remedy are said once where they agree.
+
+    A kind that most files have is folded to one line with its remedy.
+    """
+    code, is_common = findings[0].code, album.report.is_common(findings)
     severity, meaning = CODES[code]
     summary = Html(
         f'<strong class="{severity}">{counted(len(findings), severity)}</strong>: '
-        f"{html(meaning)} <code>{html(code)}</code>"
+        f"{html(meaning)} <code>{html(code)}</code>{prose(f'. {findings[0].remedy}') if is_common else ''}"
     )
     drawn = album.drawn(findings)
     shared = {name: _shared(findings, name) for name in ("expected", "remedy")}
@@ -188,7 +192,7 @@ def _group(code: str, findings: Sequence[Finding], album: _Album, root: Path | N
     ]
     said = [Html(f"<p><strong>{label}:</strong> {prose(shared[name])}</p>") for name, label in _PARTS if shared[name]]
     listed = Html(f'<ul class="findings">{joined(items)}</ul>')
-    return folded(summary, joined([*said, listed, _rest(len(findings), drawn)]), is_open=True, name=code)
+    return folded(summary, joined([*said, listed, _rest(len(findings), drawn)]), is_open=not is_common, name=code)
 
 
 _PARTS = (("expected", "Expected"), ("remedy", "What to do"))

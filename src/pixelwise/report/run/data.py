@@ -44,8 +44,8 @@ def balance_section(facts: Mapping[str, Record], labels: LabelTable) -> Section 
     return Section("balance", "Class distribution", joined([*parts, folded("All shares", shares)]))
 
 
-def facts_section(facts: Mapping[str, Record], labels: LabelTable) -> Section | None:
-    """Numbers of images, their sizes, and the objects in the masks."""
+def facts_section(facts: Mapping[str, Record], labels: LabelTable, provenance: Record) -> Section | None:
+    """Numbers of images, their sizes, the objects in the masks, and how the training's validation was chosen."""
     if not facts:
         return None
     rows = [
@@ -61,7 +61,7 @@ def facts_section(facts: Mapping[str, Record], labels: LabelTable) -> Section | 
     head = ["split", "images", "masks", "ignored pixels", "sizes (width x height)"]
     objects = [_objects(name, each, labels) for name, each in facts.items()]
     splits = table(head, rows, caption="The splits")
-    return Section("data", "Data", joined([splits, *objects]))
+    return Section("data", "Data", joined([splits, _made_split(provenance), *objects]))
 
 
 def format_section(panels: Sequence[Panel], labels: LabelTable) -> Section | None:
@@ -122,6 +122,21 @@ def _imbalance(facts: Record) -> Html:
     )
     if ratio > IMBALANCE_LIMIT:
         said += f" Above {IMBALANCE_LIMIT} rare classes are easily lost; weights in the loss answer that."
+    return Html(f"<p>{html(said)}</p>")
+
+
+def _made_split(provenance: Record) -> Html:
+    """How train and validation of the run came about, where no folders gave them."""
+    data = provenance.get("data")
+    made = data.get("split") if isinstance(data, Mapping) else None
+    if not isinstance(made, Mapping):
+        return Html("")
+    train, validation = (int(number(made.get(name)) or 0) for name in ("train", "validation"))
+    share = percent(validation / (train + validation)) if train + validation else "none"
+    said = (
+        f"The model was trained on {counted(train, 'pair')} and validated on {validation:,} ({share}); no validation "
+        f"was given. How they were told apart: {made.get('how')}. The names stand in split.json of the run."
+    )
     return Html(f"<p>{html(said)}</p>")
 
 

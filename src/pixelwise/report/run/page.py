@@ -48,7 +48,7 @@ def run_page(content: ReportContent) -> Html:
         definitions_section(content.scores),
         format_section(content.panels, content.labels),
         balance_section(content.facts, content.labels),
-        facts_section(content.facts, content.labels),
+        facts_section(content.facts, content.labels, content.provenance),
         settings_section(content.settings),
         provenance_section(content.provenance, content.history),
     ]

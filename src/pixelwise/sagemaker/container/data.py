@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.data.check.dataset import CheckReport, check_dataset
+from pixelwise.data.check.report import elsewhere
 from pixelwise.data.dataset.label_map import find_label_maps
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.findings import CODES, FileFault, Finding
@@ -58,7 +59,7 @@ def checked_data(data: Path, folders: Mapping[str, Path], hyperparameters: Hyper
     report = _with_smoothed_masks(_without_unusable(report, say), say)
     _require_pairs(report)
     if report.faults:
-        raise DataError(_faults_text(report))
+        raise DataError(elsewhere(_faults_text(report)))
     for code, findings in _by_code(report.warnings).items():
         if code == "nested-annotations":  # the channel has said so in the container's own words
             continue

@@ -1,8 +1,14 @@
 """Masks of numbers in every type of file; what the numbers mean is given, never guessed."""
 
+import io
+import json
+
 import numpy as np
 import pytest
+import tifffile
 
+from pixelwise.data.convert.conversion import Options
+from pixelwise.data.convert.writing.convert import convert
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
 from tests.conftest import REAL_DATA
@@ -157,3 +163,93 @@ def test_photographs_of_people_with_smaller_masks(converted):
     report, _ = converted("id-masks", RAW / "human-0-255", classes=LabelTable.named(["background", "person"]))
     assert sum(report.images.values()) == 40
     assert not report.left_out
+
+
+def npy(array) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
+
+
+def test_arrays_are_read_where_a_folder_has_no_pictures(source, photo, converted):
+    masks = {f"masks/{i}.npy": npy(halves(0, 1, np.int64)) for i in range(3)}
+    files = {f"images/{i}.jpg": photo(i) for i in range(3)}
+    report, found = converted("id-masks", source(files | masks), classes=TWO)
+    assert one(found).tolist() == halves(0, 1).tolist()
+    assert report.left_out == ()
+
+
+def test_arrays_beside_pictures_are_left_out_and_counted(folders, converted):
+    report, found = converted("id-masks", folders(0, 1, extra={"masks/0.npy": npy(halves(1, 0))}), classes=TWO)
+    assert one(found).tolist() == halves(0, 1).tolist()
+    assert "1 array beside masks left out: masks/0.npy." in report.notes
+
+
+def test_an_array_of_objects_is_left_out_by_name(folders, tmp_path):
+    content = io.BytesIO()
+    np.save(content, np.array([[None]]), allow_pickle=True)
+    masks = {f"masks/{i}.npy": npy(halves(0, 1)) for i in range(2)} | {"masks/2.npy": content.getvalue()}
+    root = folders(0, 1)
+    for path in (root / "masks").iterdir():
+        path.unlink()
+    for name, array in masks.items():
+        (root / name).write_bytes(array)
+    report = convert("id-masks", root, tmp_path / "dataset", options=Options(classes=TWO))
+    assert [(each.file.as_posix(), each.found) for each in report.left_out] == [
+        ("masks/2.npy", "is a NumPy array of Python objects, which are never loaded")
+    ]
+
+
+def tiff(array) -> bytes:
+    content = io.BytesIO()
+    tifffile.imwrite(content, array, photometric="minisblack")
+    return content.getvalue()
+
+
+def raster(nodata):
+    """(4, 6): three columns without data, in front of class 0 above class 1."""
+    values = halves(nodata, 1, np.int16)
+    values[0, 3:] = 0
+    return values
+
+
+@pytest.fixture
+def rasters(source, photo):
+    """Three rasters of 0, 1 and -1 (no data), of a type of numbers."""
+
+    def write(dtype):
+        masks = {f"masks/{i}.tif": tiff(raster(-1).astype(dtype)) for i in range(3)}
+        return source({f"images/{i}.jpg": photo(i) for i in range(3)} | masks)
+
+    return write
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64, np.float32])
+def test_values_below_0_are_ignored_by_a_table(rasters, converted, dtype):
+    entries = [{"id": 0, "name": "a"}, {"id": 1, "name": "b"}, {"id": 255, "name": "nodata", "source": [-1, -9999]}]
+    report, masks = converted("id-masks", rasters(dtype), classes=LabelTable.from_json(entries, source="t"))
+    assert one(masks).tolist() == raster(255).tolist()
+    assert report.labels.ignored == (-1, -9999)
+    assert report.labels.sources == ((0,), (1,))
+
+
+def test_values_below_0_may_be_a_class(rasters, converted):
+    entries = [{"id": 0, "name": "a", "source": [-1, 0]}, {"id": 1, "name": "b", "source": 1}]
+    report, masks = converted("id-masks", rasters(np.int16), classes=LabelTable.from_json(entries, source="t"))
+    assert one(masks).tolist() == raster(0).tolist()
+    assert report.labels.sources == ((-1, 0), (1,))
+
+
+@pytest.mark.parametrize("options", [{}, {"num_classes": 2}, {"num_classes": 3}])
+def test_a_value_below_0_that_nothing_lists_is_named_with_what_lists_it(rasters, converted, options):
+    with pytest.raises(DataError, match=r"-1 \(\d\d % of pixels, 3 masks") as caught:
+        converted("id-masks", rasters(np.int16), **options)
+    assert '{"id": 255, "name": "ignored", "source": -1}' in str(caught.value)
+
+
+def test_the_table_that_the_refusal_shows_is_one(rasters, converted):
+    with pytest.raises(DataError) as caught:
+        converted("id-masks", rasters(np.int16))
+    shown = str(caught.value).partition("such as ")[2].rpartition(", in which")[0]
+    table = LabelTable.from_json(json.loads(shown), source="shown")
+    assert one(converted("id-masks", rasters(np.int16), classes=table)[1]).tolist() == raster(255).tolist()

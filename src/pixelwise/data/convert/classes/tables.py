@@ -9,13 +9,14 @@ from pixelwise.data.convert.classes.color_tables import found_table
 from pixelwise.data.convert.classes.survey import Survey, shares
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.source import Source
-from pixelwise.data.masks.judging import source_entries, spread_grays
+from pixelwise.data.masks.judging import ignoring, source_entries, spread_grays
 from pixelwise.data.masks.raw import color_number, numbered_color
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, MAX_CLASSES, LabelTable, SourceValue, hex_color
 
 _MANY_COLORS = 256
 _FEW_OBJECTS = 8
+_SHOWN = 8
 
 
 class Meaning(NamedTuple):
@@ -137,9 +138,9 @@ def _may_be_instances(seen: Survey) -> bool:
 
 def _numbered(seen: Survey, num_classes: int) -> LabelTable:
     """Classes without names: the values are their ids, or there are just as many values as classes."""
-    numbers = sorted(value for value in seen if value != IGNORE)
+    numbers = sorted(value for value in seen if 0 <= value != IGNORE)  # what is negative has to be listed
     if max(numbers, default=0) >= num_classes:
-        values = numbers if len(numbers) == num_classes else sorted(seen)
+        values = numbers if len(numbers) == num_classes else sorted(value for value in seen if value >= 0)
         if len(values) == num_classes:
             names = [f"value {value}" for value in values]
             return LabelTable.named(names, sources={i: [value] for i, value in enumerate(values)})
@@ -179,16 +180,20 @@ def _with_sources(labels: LabelTable, ids: Mapping[int, int], original: Callable
 
 
 def _unnamed(seen: Survey, where: Path) -> DataError:
-    numbers = [value for value in seen if value != IGNORE]
+    numbers = [value for value in seen if 0 <= value != IGNORE]
+    negative = [value for value in seen if value < 0]
     grays = spread_grays(seen.keys())
     if grays:
         example = f"{source_entries(grays)}, which makes a class of each gray, {IGNORE} included"
+    elif negative and len(numbers) > 1:
+        example = _with_ignored(numbers, negative)
     elif numbers == [0]:
         example = '{"0": "background", "1": "NAME"}'
     elif numbers == list(range(len(numbers))):
         example = '{"0": "NAME", "1": "NAME", ...}'
     else:
-        entries = [f'{{"id": {i}, "name": "NAME", "source": {value}}}' for i, value in enumerate(numbers[:2])]
+        values = [*negative, *numbers][:2]
+        entries = [f'{{"id": {i}, "name": "NAME", "source": {value}}}' for i, value in enumerate(values)]
         example = f"[{', '.join(entries)}, ...]; a class may have several values, and an entry of id 255 is ignored"
     objects = ""
     if _may_be_instances(seen):
@@ -202,17 +207,25 @@ def _unnamed(seen: Survey, where: Path) -> DataError:
     )
 
 
+def _with_ignored(numbers: Sequence[int], negative: Sequence[int]) -> str:
+    """A whole table in which negative values, which no model predicts, are ignored."""
+    entries = [f'{{"id": {i}, "name": "NAME {i}", "source": {value}}}' for i, value in enumerate(numbers[:_SHOWN])]
+    more = ", ..." if len(numbers) > _SHOWN else ""
+    return f"[{', '.join(entries)}{more}, {ignoring(negative)}], in which values below 0 are ignored"
+
+
 def _lacking(
     seen: Survey, ids: Mapping[int, int], where: Path, *, show: Callable[[int], str], hint: str = ""
 ) -> DataError:
     lacking = {value: found for value, found in seen.items() if value not in ids}
     first = next(iter(lacking))
-    source = f'"{_hex(first)}"' if show is _hex else str(first)
+    hexed = f'{{"id": {IGNORE}, "name": "ignored", "source": "{_hex(first)}"}}'
+    entry = hexed if show is _hex else ignoring([value for value in lacking if value < 0] or [first])
     told = shares(lacking, sum(found.pixels for found in seen.values()), show)
     return DataError(
         f"{where}: the table of classes lacks {'colours' if show is _hex else 'values'} of the masks: {told}.{hint}"
         f'{_many_colors(seen) if show is _hex else ""} Give --classes FILE in which each is a class\'s "source", or is '
-        f'ignored by an entry such as {{"id": 255, "name": "ignored", "source": {source}}}.'
+        f"ignored by an entry such as {entry}."
     )
 
 

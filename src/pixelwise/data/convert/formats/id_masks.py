@@ -1,4 +1,4 @@
-"""Images with masks whose values are numbers: PNG, GIF, TIFF or BMP of one channel."""
+"""Images with masks whose values are numbers: PNG, GIF, TIFF or BMP of one channel, or NumPy arrays."""
 
 from pixelwise.data.convert.classes.mapping import class_ids_of
 from pixelwise.data.convert.classes.survey import survey

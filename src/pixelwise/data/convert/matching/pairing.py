@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.matching.patterns import match
 from pixelwise.data.convert.source import Source
-from pixelwise.data.dataset.channels import IMAGE_SUFFIXES
+from pixelwise.data.dataset.channels import ARRAY_SUFFIXES, IMAGE_SUFFIXES
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.phrases import counted, listed
 
@@ -51,7 +51,7 @@ class _Folder(NamedTuple):
 
 
 def find_matches(
-    source: Source, options: Options, *, mask_suffixes: Collection[str] = PICTURES
+    source: Source, options: Options, *, mask_suffixes: Collection[str] = PICTURES | ARRAY_SUFFIXES
 ) -> tuple[list[Match], list[str]]:
     """Every image that has a mask, and notes on what was recognised and on files without a partner.
 
@@ -138,11 +138,14 @@ def _split(given: str | None, image: str) -> str | None:
 
 
 def _by_folders(source: Source, mask_suffixes: Collection[str]) -> tuple[list[Match], list[str]]:
-    images, masks = _files(source, PICTURES, "image"), _files(source, mask_suffixes, "mask")
+    images, masks = _files(source, PICTURES, "image"), _files(source, set(mask_suffixes) - ARRAY_SUFFIXES, "mask")
+    arrays = _files(source, set(mask_suffixes) & ARRAY_SUFFIXES, "mask")
+    beside = [name for folder in arrays if folder in masks for name in arrays[folder].values()]
+    masks = arrays | masks
     if not images:
         images = _files(source, PICTURES, None)
     matches: list[Match] = []
-    notes: list[str] = []
+    notes = [f"{counted(len(beside), 'array')} beside masks left out: {listed(beside)}."] if beside else []
     lone: list[str] = []
     unused = set(masks)
     for folder, files in images.items():

@@ -51,7 +51,7 @@ def convert(
     """
     settings = _settings(form, options) | _division(validation_share, seed)
     _require_apart(source, dataset)
-    with open_source(source) as opened:
+    with open_source(source, by_name=FORMATS[form].by_name) as opened:
         conversion = _conversion(form, opened, options)
         items, left_out, notes = placed(conversion.items, opened)
         with Journal.open(dataset, _key(form, source, settings, conversion)) as journal:

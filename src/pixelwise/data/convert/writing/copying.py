@@ -56,7 +56,7 @@ def copied(item: Item, source: Source, labels: LabelTable) -> Copied:
             raise FileFault(finding._replace(file=Path(item.image), found=f"has a mask that {finding.found}"))
     except DataError as error:
         raise FileFault(_located(error, item, source)) from None
-    return Copied(image, suffix, _png(mask, labels), count_ids(mask), objects)
+    return Copied(image, suffix, _png(mask), count_ids(mask), objects)
 
 
 def _image(content: bytes, name: str) -> tuple[bytes, str, tuple[int, int]]:
@@ -70,19 +70,15 @@ def _image(content: bytes, name: str) -> tuple[bytes, str, tuple[int, int]]:
         raise FileFault(unreadable(Path(name), error, IMAGE_EXPECTED)) from None
     if not keep or suffixes is None:
         picture = read_image(image)
-        encoded = io.BytesIO()
-        picture.save(encoded, "PNG")
-        return encoded.getvalue(), ".png", picture.size
+        return _png(picture), ".png", picture.size
     size = upright_size(load(image, Path(name), small=True), stored)
     given = os.path.splitext(name)[1].lower()
     return content, given if given in suffixes else suffixes[0], size
 
 
-def _png(mask: Image.Image, labels: LabelTable) -> bytes:
-    palette = mask.copy()
-    palette.putpalette(labels.palette())
+def _png(image: Image.Image) -> bytes:
     encoded = io.BytesIO()
-    palette.save(encoded, "PNG")
+    image.save(encoded, "PNG")
     return encoded.getvalue()
 
 
