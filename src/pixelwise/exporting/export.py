@@ -89,7 +89,11 @@ def _beside(path: Path) -> Path:
 
 
 def _write(form: ExportFormat, bundle: Bundle, size: tuple[int, int] | None, path: Path) -> None:
-    facts = {"classes": json.dumps(bundle.labels.to_json()), "temperature": str(bundle.temperature)}
+    facts = {
+        "classes": json.dumps(bundle.labels.to_json()),
+        "temperature": str(bundle.temperature),
+        "bands": json.dumps(bundle.bands.to_json()),
+    }
     try:
         form.write(deployed_graph(bundle), size, path, facts)
     except OSError:
