@@ -32,7 +32,7 @@ FLAGS = {
         "--seed",
         "--json",
     },
-    "describe": NETWORK_FLAGS | {"--num-classes", "--aux-loss-weight", "--json"},
+    "describe": NETWORK_FLAGS | {"--num-classes", "--aux-loss-weight", "--bands", "--json"},
     "evaluate": CHANNEL_FLAGS | MACHINE_FLAGS | {"--split", "--output", "--tile", "--json"},
     "compare": {"--json"},
     "serve": MACHINE_FLAGS
