@@ -109,6 +109,6 @@ def _meaning(bands: Bands) -> str:
         return "RGB, 0 to 255, after the EXIF orientation; resizing, padding and normalising are not needed"
     gaps = "; what is not a number counts as the lowest value of its band" if bands.depth == "float32" else ""
     return (
-        f"{bands.text()}. The files' own numbers, upright: scaling, limiting, resizing, padding and normalising are not "
-        f"needed{gaps}"
+        f"{bands.text()}. The files' own numbers, upright; scaling, limiting to the ranges, resizing, padding and "
+        f"normalising are not needed{gaps}"
     )
