@@ -115,6 +115,17 @@ def test_a_file_that_does_not_limit_values_is_caught(tmp_path):
     assert measure(unlimited, bundle, ((2, 64, 96),)).fault() is not None
 
 
+def test_a_bundle_whose_weights_are_of_other_bands_is_named_and_nothing_is_written(tmp_path):
+    facts = model(tmp_path, FIVE) / "model.json"
+    bands = {**FIVE.to_json(), "chosen": [1, 2], "ranges": [[0, 9], [0, 9]]}
+    facts.write_text(json.dumps({**json.loads(facts.read_text()), "bands": bands}))
+    with pytest.raises(
+        ModelError, match=r"^The bundle's weights are not those of its settings .* Copy the bundle again"
+    ):
+        export(tmp_path / "model", tmp_path / "network.pt2")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
 def test_a_program_that_refuses_the_depth_is_named(tmp_path):
     def refuse(images):
         raise TypeError(f"no kernel for {images.dtype}\nand more")

@@ -94,8 +94,9 @@ def _write(form: ExportFormat, bundle: Bundle, size: tuple[int, int] | None, pat
         "temperature": str(bundle.temperature),
         "bands": json.dumps(bundle.bands.to_json()),
     }
+    graph = deployed_graph(bundle)
     try:
-        form.write(deployed_graph(bundle), size, path, facts)
+        form.write(graph, size, path, facts)
     except OSError:
         raise  # no room or no permission: `whole` says so
     except Exception as error:  # the exporters have many kinds of exceptions, most of them private
