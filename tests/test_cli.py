@@ -34,7 +34,7 @@ FLAGS = {
         "--seed",
         "--json",
     },
-    "describe": NETWORK_FLAGS | {"--num-classes", "--aux-loss-weight", "--json"},
+    "describe": NETWORK_FLAGS | {"--num-classes", "--aux-loss-weight", "--bands", "--json"},
     "evaluate": CHANNEL_FLAGS | MACHINE_FLAGS | {"--split", "--split-by", "--output", "--classes", "--tile", "--json"},
     "compare": {"--json"},
     "serve": MACHINE_FLAGS

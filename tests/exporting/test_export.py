@@ -17,21 +17,16 @@ import torch
 from torch import nn
 
 import pixelwise
-from pixelwise.bundle import Bundle, load_bundle, save_bundle
+from pixelwise.bundle import load_bundle, save_bundle
 from pixelwise.errors import MissingExtra, ModelError, SettingsError
 from pixelwise.exporting.export import export, parse_size
 from pixelwise.exporting.formats import EXPORT_FORMATS
 from pixelwise.exporting.graph import RegionPooling, deployed_graph, use_region_pooling
 from pixelwise.exporting.parity import Parity, Trial
-from pixelwise.labels import LabelTable
 from pixelwise.menus import HEADS
 from pixelwise.models.cpu.depthwise import DepthwiseConv2d
 from pixelwise.models.cpu.dilated import DilatedConv2d
-from pixelwise.models.segmenter import build_segmenter
-from pixelwise.settings import Settings
-
-LABELS = LabelTable.named(["road", "sky", "wall"])
-TEMPERATURE = 1.5
+from tests.exporting.conftest import TEMPERATURE, save_model
 
 # An export takes seconds: three of them, and whether corners are aligned; `pytest -m slow` tries the others.
 NETWORKS = {"fcn": (True, ".pt2"), "psp": (True, ".onnx"), "deeplabv3plus": (False, ".onnx")}
@@ -44,26 +39,6 @@ class Export(NamedTuple):
     bundle: object
     file: object
     certificate: dict
-
-
-def save_model(folder, algorithm, backbone, *, align_corners, output_stride=8):
-    """A bundle of random weights and statistics whose logits are as large as those of trained networks."""
-    values = {"algorithm": algorithm, "backbone": backbone, "align_corners": align_corners, "pretrained": False}
-    settings = Settings.of({**values, "output_stride": output_stride, "num_classes": 3, "aux_loss_weight": 0})
-    torch.manual_seed(0)
-    model = build_segmenter(settings, 3, load_weights=False).eval()
-    for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.running_mean.normal_(0, 0.1)
-            layer.running_var.uniform_(0.5, 1.5)
-    with torch.no_grad():
-        model.head.classify.bias.zero_()
-        logits = model(torch.randint(0, 256, (2, 3, 97, 131), dtype=torch.uint8)).main
-        scale = 3 / logits.std(dim=(0, 2, 3)).clamp(min=0.01)
-        model.head.classify.weight.mul_(scale[:, None, None, None])
-        model.head.classify.bias.copy_(-scale * logits.mean(dim=(0, 2, 3)))
-    save_bundle(folder, Bundle(settings, LABELS, {}, {"date": "2026-11-21"}, model.state_dict(), TEMPERATURE))
-    return folder
 
 
 @pytest.fixture(scope="module")

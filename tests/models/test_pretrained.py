@@ -8,6 +8,7 @@ import safetensors.torch
 import timm
 import torch
 import torchvision
+from timm.models import adapt_input_conv
 
 from pixelwise.errors import ModelError
 from pixelwise.models.backbones import build_backbone
@@ -61,6 +62,39 @@ def test_safetensors_of_timm_fit_trunks_that_rename_their_parts(tmp_path, name):
     ours = [tensor.double().sum() for tensor in trunk.state_dict().values()]
     theirs = [tensor.double().sum() for tensor in network.state_dict().values()]
     torch.testing.assert_close(ours, theirs[: len(ours)])
+
+
+@pytest.mark.parametrize("bands", [1, 2, 3, 5, 16])
+@pytest.mark.parametrize("name", ["test_resnet", "convnext_atto", "vit_tiny_patch16_224", "resnet50s"])
+def test_weights_for_colours_are_spread_over_other_bands_as_timm_spreads_them(tmp_path, name, bands):
+    torch.save(timm.create_model(name).state_dict(), tmp_path / "weights.pt")
+    source = {"file": str(tmp_path / "weights.pt")}
+    peer = timm.create_model(name, pretrained=True, in_chans=bands, pretrained_cfg_overlay=source).state_dict()
+    trunk = build_backbone(name, weights=tmp_path / "weights.pt", in_channels=bands).trunk
+    expected = {plain(key): tensor for key, tensor in peer.items()}
+    assert all(torch.equal(tensor, expected[plain(key)]) for key, tensor in trunk.state_dict().items())
+
+
+def plain(name):
+    """As the whole network and its feature-map form both spell it."""
+    return name.removeprefix("model.").replace("_", ".")
+
+
+@pytest.mark.parametrize(("bands", "order"), [(1, None), (2, [0, 1]), (5, [0, 1, 2, 0, 1])])
+def test_weights_that_are_matched_by_order_are_spread_over_other_bands_too(mobilenet, tmp_path, bands, order):
+    torch.save(mobilenet.state_dict(), tmp_path / "mobilenet.pth")
+    trunk = build_backbone("mobilenetv2_100", weights=tmp_path / "mobilenet.pth", in_channels=bands).trunk
+    colours = mobilenet.features[0][0].weight
+    # One band is red, green and blue alike; more take their turns, and a gray picture gives what it gave.
+    expected = colours.sum(dim=1, keepdim=True) if order is None else colours[:, order] * (3 / bands)
+    torch.testing.assert_close(trunk.conv_stem.weight, expected)
+    torch.testing.assert_close(trunk.conv_stem.weight, adapt_input_conv(bands, colours.detach()))
+
+
+def test_weights_of_other_bands_do_not_fit_and_the_error_says_how_many_they_have(tmp_path):
+    torch.save(timm.create_model("test_resnet", in_chans=4).state_dict(), tmp_path / "weights.pt")
+    with pytest.raises(ModelError, match=r"is \d+x4x3x3, backbone 'test_resnet' needs \d+x5x3x3"):
+        build_backbone("test_resnet", weights=tmp_path / "weights.pt", in_channels=5)
 
 
 @pytest.mark.parametrize("backbone", ["resnet18", "convnext_atto"])

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torchvision
 
+from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.errors import SettingsError
 from pixelwise.menus import HEADS
 from pixelwise.models.segmenter import build_segmenter
@@ -101,6 +102,68 @@ def test_the_normalisation_travels_with_the_weights():
     state = build(backbone="test_vit").state_dict()
     assert state["mean"].flatten().tolist() == [127.5] * 3  # timm trained this network with mean 0.5
     assert state["std"].flatten().tolist() == [127.5] * 3
+
+
+def normalised(model, images):
+    """What the trunk is given."""
+    seen = []
+    handle = model.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        model.eval()(images)
+    handle.remove()
+    return seen[0]
+
+
+def of_bands(bands, **settings):
+    values = {"algorithm": "fcn", "backbone": "test_resnet", "pretrained": False, **settings}
+    return build_segmenter(Settings(**values), 2, load_weights=False, bands=bands)
+
+
+@pytest.mark.parametrize(
+    ("depth", "low", "high"), [("uint16", 300, 4071), ("int16", -500, 1500), ("float32", -0.25, 4)]
+)
+def test_deep_values_are_limited_to_their_range_scaled_and_normalised(depth, low, high):
+    ranges = ((low, high), (low, low + (high - low) / 2))
+    model = of_bands(Bands(depth, 2, (1, 2), ranges, False), backbone="resnet10t")
+    least, most = (torch.iinfo if depth != "float32" else torch.finfo)(getattr(torch, depth)).min, high + 99
+    row = [least, low, (low + high) / 2, high, most]
+    images = torch.tensor([[[row] * 9] * 2] * 1).to(getattr(torch, depth))
+    # resnet10t has the mean and the spread of ImageNet; bands that are no colours take the averages of the three.
+    mean, std = (0.485 + 0.456 + 0.406) / 3, (0.229 + 0.224 + 0.225) / 3
+    middle = float(images[0, 0, 0, 2])
+    first = torch.tensor([0, 0, (middle - low) / (high - low), 1, 1])
+    second = torch.tensor([0, 0, min((middle - low) / ((high - low) / 2), 1), 1, 1])
+    found = normalised(model, images)
+    torch.testing.assert_close(found[0, 0, 0], (first - mean) / std)
+    torch.testing.assert_close(found[0, 1, 8], (second - mean) / std)
+
+
+def test_colours_keep_their_own_mean_and_spread_beside_other_bands():
+    limits = ((0, 1000),) * 5
+    images = torch.full((1, 5, 8, 8), 250, dtype=torch.uint16)
+    averages = sum((0.485, 0.456, 0.406)) / 3, sum((0.229, 0.224, 0.225)) / 3
+    colours = [(0.25 - mean) / std for mean, std in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))]
+    other = (0.25 - averages[0]) / averages[1]
+    color = of_bands(Bands("uint16", 5, (1, 2, 3, 4, 5), limits, True), backbone="resnet10t")
+    torch.testing.assert_close(normalised(color, images)[0, :, 0, 0], torch.tensor([*colours, other, other]))
+    # In another order they are no longer red, green and blue.
+    turned = of_bands(Bands("uint16", 5, (3, 2, 1, 4, 5), limits, True), backbone="resnet10t")
+    torch.testing.assert_close(normalised(turned, images)[0, :, 0, 0], torch.tensor([other] * 5))
+
+
+def test_bytes_are_normalised_as_photographs_are_without_a_range():
+    images = torch.randint(0, 256, (1, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    expected = (images / 255 - MEAN) / STD
+    for bands in (None, PHOTOGRAPH):
+        model = of_bands(bands, backbone="resnet10t")
+        torch.testing.assert_close(normalised(model, images), expected)
+        assert not {"lowest", "highest"} & model.state_dict().keys()
+
+
+def test_the_limits_of_deep_bands_travel_with_the_weights():
+    bands = Bands("uint16", 1, (1,), ((975, 1119),), False)
+    state = of_bands(bands).state_dict()
+    assert [state[name].item() for name in ("lowest", "highest")] == [975, 1119]
 
 
 def test_the_architecture_alone_needs_no_weights_file():

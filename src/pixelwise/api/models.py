@@ -7,6 +7,7 @@ from typing import Any
 
 from pixelwise.api.arguments import PathLike, path_of
 from pixelwise.bundle import load_bundle
+from pixelwise.data.bands import chosen_bands
 from pixelwise.inference.files import PredictionReport, predict_files
 from pixelwise.inference.predictor import Predictor
 from pixelwise.models.description.describe import describe as describe_network
@@ -26,14 +27,17 @@ def describe(
 ) -> Description:
     """The network of a model, or of settings: sizes, strides, dilations, receptive fields, parameters, FLOPs.
 
-    Nothing is downloaded or computed. Settings given beside a model (such as crop_size) win over the model's.
+    Nothing is downloaded or computed. Settings given beside a model (such as crop_size) win over the model's. Images
+    have the bands of the model, or as many as the setting `bands` names, else three.
     """
     if model is None:
         chosen = Settings.chosen(path_of(config), settings)
         return describe_network(chosen, chosen.num_classes or PASCAL_VOC_CLASSES)
     bundle = load_bundle(Path(model))
     chosen = Settings.of({**bundle.settings.to_json(), **settings})
-    return describe_network(chosen, bundle.labels.num_classes)
+    same = chosen.bands == bundle.settings.bands
+    bands = bundle.bands if same else chosen_bands(bundle.bands.kind, chosen)
+    return describe_network(chosen, bundle.labels.num_classes, bands=bands)
 
 
 def predict(  # noqa: PLR0913  # the door lists what one may ask for

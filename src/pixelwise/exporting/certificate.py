@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwise.bundle import Bundle
+from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.exporting.graph import INPUT, OUTPUTS
 from pixelwise.exporting.parity import EQUAL_PIXELS, PROBABILITY_TOLERANCE, Parity
 
@@ -48,11 +49,12 @@ class Certificate:
     def text(self) -> str:
         """For people."""
         parity, count = self.parity, sum(trial.images for trial in self.parity.trials)
-        height, width = self.size or ("height", "width")
+        bands, shape = self.bundle.bands, ", ".join(map(str, self._shape()))
         return "\n".join(
             [
                 f"{self.path}: {self.format}, {self.num_bytes / 1e6:.1f} MB, {self.bundle.labels.num_classes} classes",
-                f"{INPUT} (batch, 3, {height}, {width}) uint8 RGB -> {', '.join(OUTPUTS)}",
+                f"{INPUT} ({shape}) {bands.depth}{' RGB' if bands.is_photograph else ''} -> {', '.join(OUTPUTS)}",
+                *([f"bands: {bands.text()}"] if bands != PHOTOGRAPH else []),
                 f"{count} images in {len(parity.trials)} batches: {100 * parity.equal_pixels:.4g} % of the pixels have "
                 f"the model's class, probabilities differ by up to {parity.probability_difference:.1g}, logits by "
                 f"{parity.logit_difference:.1g}",
@@ -62,14 +64,18 @@ class Certificate:
     def _sides(self) -> list[Any]:
         return list(self.size) if self.size else ["height", "width"]
 
+    def _shape(self) -> list[Any]:
+        return ["batch", self.bundle.bands.count, *self._sides()]
+
     def _input(self) -> dict[str, Any]:
         mean, std = (self.bundle.state[name].flatten().tolist() for name in ("mean", "std"))
         return {
             "name": INPUT,
-            "type": "uint8",
-            "shape": ["batch", 3, *self._sides()],
-            "meaning": "RGB, 0 to 255, after the EXIF orientation; resizing, padding and normalising are not needed",
+            "type": self.bundle.bands.depth,
+            "shape": self._shape(),
+            "meaning": _meaning(self.bundle.bands),
             "normalised_inside": {"mean": mean, "std": std},
+            "bands": self.bundle.bands.to_json(),
         }
 
     def _outputs(self) -> list[dict[str, Any]]:
@@ -96,3 +102,13 @@ class Certificate:
             "equal_pixels": self.parity.equal_pixels,
             "trials": [trial._asdict() for trial in self.parity.trials],
         }
+
+
+def _meaning(bands: Bands) -> str:
+    if bands.is_photograph:
+        return "RGB, 0 to 255, after the EXIF orientation; resizing, padding and normalising are not needed"
+    gaps = "; what is not a number counts as the lowest value of its band" if bands.depth == "float32" else ""
+    return (
+        f"{bands.text()}. The files' own numbers, upright; scaling, limiting to the ranges, resizing, padding and "
+        f"normalising are not needed{gaps}"
+    )

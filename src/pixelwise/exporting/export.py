@@ -89,9 +89,14 @@ def _beside(path: Path) -> Path:
 
 
 def _write(form: ExportFormat, bundle: Bundle, size: tuple[int, int] | None, path: Path) -> None:
-    facts = {"classes": json.dumps(bundle.labels.to_json()), "temperature": str(bundle.temperature)}
+    facts = {
+        "classes": json.dumps(bundle.labels.to_json()),
+        "temperature": str(bundle.temperature),
+        "bands": json.dumps(bundle.bands.to_json()),
+    }
+    graph = deployed_graph(bundle)
     try:
-        form.write(deployed_graph(bundle), size, path, facts)
+        form.write(graph, size, path, facts)
     except OSError:
         raise  # no room or no permission: `whole` says so
     except Exception as error:  # the exporters have many kinds of exceptions, most of them private

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pixelwise.data.decoders.deep import PixelArray
 from pixelwise.errors import MissingExtra
 from pixelwise.exporting.graph import INPUT, OUTPUTS, DeployedGraph, trace, use_region_pooling
 
-Runner = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], NDArray[np.float32]]]
-"""Images (N, 3, H, W) -> class ids (N, H, W) and logits (N, K, H, W), by the exported file."""
+Runner = Callable[[PixelArray], tuple[NDArray[np.uint8], NDArray[np.float32]]]
+"""Images (N, C, H, W) of the model's depth -> class ids (N, H, W) and logits (N, K, H, W), by the exported file."""
 
 # Read by ONNX Runtime from 1.14 on, TensorRT from 8.6 on and OpenVINO.
 OPSET = 18
@@ -71,7 +72,7 @@ def _open_onnx(path: Path) -> Runner:
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
-    def run(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def run(images: PixelArray) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         class_ids, logits = session.run(list(OUTPUTS), {INPUT: images})
         return class_ids, logits
 
@@ -87,7 +88,7 @@ def _open_program(path: Path) -> Runner:
     with path.open("rb") as file:
         module: Any = torch.export.load(file).module()
 
-    def run(images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def run(images: PixelArray) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         with torch.inference_mode():
             class_ids, logits = module(torch.from_numpy(images))
         return class_ids.numpy(), logits.numpy()

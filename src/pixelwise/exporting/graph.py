@@ -1,4 +1,4 @@
-"""The network as it is deployed: bytes of an image in, class ids and logits out, traced for images of any size."""
+"""The network as it is deployed: the numbers of a file in, class ids and logits out, traced for images of any size."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from pixelwise.bundle import Bundle
+from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.models.segmenter import Segmenter
 
 INPUT = "images"
@@ -19,17 +20,22 @@ _EXAMPLE = (97, 131)
 class DeployedGraph(nn.Module):
     """`Segmenter` with what is made of its logits.
 
-    Takes images (N, 3, H, W) uint8 RGB. Gives class ids (N, H, W) uint8 and logits (N, K, H, W) float32 that are
-    divided by the bundle's temperature, so that softmax over the classes gives calibrated probabilities.
+    Takes images (N, C, H, W) of the depth of `bands` (RGB of uint8 as a rule), in the files' own numbers. Gives class
+    ids (N, H, W) uint8 and logits (N, K, H, W) float32 that are divided by the bundle's temperature, so that softmax
+    over the classes gives calibrated probabilities.
     """
 
-    def __init__(self, model: Segmenter, temperature: float) -> None:
+    def __init__(self, model: Segmenter, temperature: float, bands: Bands = PHOTOGRAPH) -> None:
         super().__init__()
         self.model = model
         self.temperature = temperature
+        self.bands = bands
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
+        if self.bands.depth == "float32" and self.model.lowest is not None:
+            # What is not a number has no value to predict from; `data.planes.chosen_values` says the same to `predict`.
+            images = torch.where(torch.isfinite(images), images, self.model.lowest)
         logits = self.model(images).main / self.temperature
         return logits.argmax(dim=1).to(torch.uint8), logits
 
@@ -60,7 +66,7 @@ class RegionPooling(nn.Module):
 
 def deployed_graph(bundle: Bundle) -> DeployedGraph:
     """The graph of a bundle, with weights of its own."""
-    return DeployedGraph(bundle.build_model(), bundle.temperature).requires_grad_(False).eval()
+    return DeployedGraph(bundle.build_model(), bundle.temperature, bundle.bands).requires_grad_(False).eval()
 
 
 def use_region_pooling(module: nn.Module) -> None:
@@ -80,5 +86,5 @@ def trace(graph: DeployedGraph, size: tuple[int, int] | None) -> ExportedProgram
     free: dict[int, Any] = {0: Dim.DYNAMIC}
     if size is None:
         free |= {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
-    example = torch.zeros(2, 3, *(size or _EXAMPLE), dtype=torch.uint8)
+    example = torch.zeros(2, graph.bands.count, *(size or _EXAMPLE), dtype=getattr(torch, graph.bands.depth))
     return torch.export.export(graph, (example,), dynamic_shapes={INPUT: free}, strict=False)

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from pixelwise.bundle import Bundle
-from pixelwise.data.synthetic.scene import draw_scene
 from pixelwise.errors import ModelError
+from pixelwise.exporting.drawn import drawn_images
 from pixelwise.exporting.formats import Runner
 from pixelwise.inference.forward import class_logits, likeliest
 from pixelwise.phrases import first_line
@@ -71,7 +71,7 @@ class Parity:
 
 
 def measure(run: Runner, bundle: Bundle, sizes: Sequence[tuple[int, int, int]] = SIZES) -> Parity:
-    """Run the exported file and the bundle's own network, in float32 on the CPU, on drawn scenes and on noise.
+    """Run the exported file and the bundle's own network, in float32 on the CPU, on drawn images.
 
     Raises:
         ModelError: the exported file refuses a size.
@@ -79,8 +79,8 @@ def measure(run: Runner, bundle: Bundle, sizes: Sequence[tuple[int, int, int]] =
     model, runtime = bundle.build_model(), Runtime(torch.device("cpu"), torch.float32)
     trials = []
     for seed, size in enumerate(sizes):
-        images = _pictures(*size, seed=seed)
-        own = class_logits(model, torch.from_numpy(images), runtime=runtime)
+        images, expected = drawn_images(bundle.bands, *size, seed=seed)
+        own = class_logits(model, torch.from_numpy(expected), runtime=runtime)
         try:
             found = run(images)
         except Exception as error:  # each runtime has exceptions of its own
@@ -108,15 +108,3 @@ def _compared(own: torch.Tensor, temperature: float, found: tuple[NDArray[np.uin
         probability_difference=float((logits.softmax(dim=1) - expected.softmax(dim=1)).abs().max()),
         equal_pixels=float((class_ids == expected_ids).double().mean()),
     )
-
-
-def _pictures(count: int, height: int, width: int, *, seed: int) -> NDArray[np.uint8]:
-    """Images (count, 3, height, width), drawn street scenes and noise by turns."""
-    generator = np.random.default_rng(seed)
-    pictures = []
-    for i in range(count):
-        if i % 2:
-            pictures.append(generator.integers(0, 256, (height, width, 3), dtype=np.uint8))
-        else:
-            pictures.append(np.asarray(draw_scene(generator, (width, height))[0].convert("RGB")))
-    return np.ascontiguousarray(np.stack(pictures).transpose(0, 3, 1, 2))

@@ -46,11 +46,13 @@ class InputBands(Protocol):
         ...
 
 
-class Photograph:
-    """RGB of 8 bits."""
+class ByteBands:
+    """So many bands of 8 bits, from 0 to 255, of which the first three are red, green and blue."""
 
-    count, saturates, shows_color = 3, False, True
-    ranges = ((0.0, 255.0),) * 3
+    saturates, shows_color = False, True
+
+    def __init__(self, count: int = 3) -> None:
+        self.count, self.ranges = count, ((0.0, 255.0),) * count
 
 
 class Segmenter(nn.Module):
@@ -81,7 +83,7 @@ class Segmenter(nn.Module):
         self.head = head
         self.auxiliary = auxiliary
         self.align_corners = align_corners
-        bands = bands or Photograph()
+        bands = bands or ByteBands()
         low, high = (torch.tensor(limits).view(1, -1, 1, 1) for limits in zip(*bands.ranges, strict=True))
         mean, std = (torch.tensor(each).view(1, -1, 1, 1) for each in _normalisation(backbone, bands))
         # A value v is (v - low) / (high - low) to the trunk; folded into its mean and spread that costs nothing.

@@ -3,12 +3,17 @@
 import json
 
 import pytest
+import timm
 import torch
 import torchvision
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+import pixelwise
+from pixelwise.bundle import Bundle, save_bundle
+from pixelwise.data.bands import Bands
 from pixelwise.errors import SettingsError
+from pixelwise.labels import LabelTable
 from pixelwise.menus import HEADS
 from pixelwise.models.description.activations import Kept, kept
 from pixelwise.models.description.describe import describe, reach
@@ -44,6 +49,33 @@ def test_flops_and_parameters_are_those_that_torchvision_publishes_for_resnet_50
     # Published are 10^9 multiply-adds of the whole network.
     assert sum(row.flops for row in trunk) / 2 == pytest.approx(published["_ops"] * 1e9 - classifier, rel=0.01)
     assert sum(row.parameters for row in trunk) == published["num_params"] - classifier - 1000
+
+
+@pytest.mark.parametrize("chosen", [(1,), (4, 3, 2, 1, 5)])
+def test_the_bands_that_settings_name_are_the_channels_of_the_image(chosen):
+    wanted = settings(algorithm="fcn", crop_size=96, bands=chosen)
+    found = describe(wanted, 5)
+    network = timm.create_model("resnet18", in_chans=len(chosen), output_stride=wanted.output_stride, num_classes=0)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.eval().forward_features(torch.zeros(1, len(chosen), 96, 96))
+    trunk = [row for row in found.rows if row.part in ("stem", "stage")]
+    assert found.rows[0].channels == len(chosen)
+    assert sum(row.flops for row in trunk) == counter.get_total_flops()
+    assert sum(row.parameters for row in trunk) == sum(parameter.numel() for parameter in network.parameters())
+    # The stem by hand: a 7x7 convolution of stride 2 into 64 channels, and BatchNorm's two numbers for each.
+    stem = rows(found)["conv1"]
+    assert stem.flops == 2 * 7 * 7 * len(chosen) * 64 * 48 * 48
+    assert stem.parameters == 7 * 7 * len(chosen) * 64 + 2 * 64
+
+
+def test_the_words_name_the_bands_where_they_are_not_three():
+    titles = [
+        describe(settings(bands=bands), 5).text().splitlines()[0] for bands in ((), (3, 2, 1), (1,), (1, 2, 4, 8))
+    ]
+    photographs = "deeplab on resnet18, 5 classes, images of 128 x 128 px"
+    assert titles[:2] == [photographs, photographs]
+    assert titles[2] == "deeplab on resnet18, 5 classes, images of 1 band and 128 x 128 px"
+    assert titles[3] == "deeplab on resnet18, 5 classes, images of 4 bands and 128 x 128 px"
 
 
 @pytest.mark.parametrize(
@@ -175,3 +207,18 @@ def test_reach_tells_how_far_each_part_of_the_head_looks(algorithm, extents):
 def test_an_unknown_backbone_is_a_setting_at_fault():
     with pytest.raises(SettingsError, match="Unknown backbone 'resnet-51'"):
         describe(settings(backbone="resnet-51"), 5)
+
+
+def test_a_model_is_described_for_its_own_bands_or_others_of_its_files(tmp_path):
+    wanted = Settings(algorithm="fcn", backbone="test_resnet", pretrained=False, crop_size=64, bands=(5, 2))
+    bands = Bands("uint16", 5, (5, 2), ((0, 4095), (10, 900)), False)
+    network = build_segmenter(wanted, 2, load_weights=False, bands=bands)
+    labels = LabelTable.named(["no", "yes"])
+    save_bundle(tmp_path / "model", Bundle(wanted, labels, {}, {}, network.state_dict(), bands=bands))
+    found = [
+        pixelwise.describe(tmp_path / "model", **values) for values in ({}, {"bands": (1, 2, 3, 4)}, {"bands": ()})
+    ]
+    assert [each.rows[0].channels for each in found] == [2, 4, 5]
+    assert found[0].parameters == sum(parameter.numel() for parameter in network.parameters())
+    with pytest.raises(SettingsError, match="bands is 6, but the images have 5 bands"):
+        pixelwise.describe(tmp_path / "model", bands=(6,))

@@ -11,7 +11,7 @@ from pixelwise.models.description.activations import Kept, kept
 from pixelwise.models.description.rows import rows_of
 from pixelwise.models.description.text import Description, span_words
 from pixelwise.models.description.trace import trace
-from pixelwise.models.segmenter import Segmenter, build_segmenter
+from pixelwise.models.segmenter import ByteBands, InputBands, Segmenter, build_segmenter
 from pixelwise.phrases import first_line
 from pixelwise.settings import Settings
 
@@ -51,16 +51,19 @@ class Reach:
         return {**dataclasses.asdict(self), "branches": [branch._asdict() for branch in self.branches]}
 
 
-def describe(settings: Settings, num_classes: int) -> Description:
+def describe(settings: Settings, num_classes: int, *, bands: InputBands | None = None) -> Description:
     """The network of `settings`, from a run on PyTorch's meta device: without weights, memory or arithmetic.
+
+    `bands` are those of the images; where no data is known there are as many as the settings name, else three.
 
     Raises:
         SettingsError: an unknown backbone, or one whose forward pass needs real numbers.
     """
-    model = _build(settings, num_classes)
+    bands = bands or ByteBands(len(settings.bands) or 3)
+    model = _build(settings, num_classes, bands)
     side = settings.crop_size
     padded = side + model.backbone.padding(side, side)[0]
-    images = torch.zeros(2, 3, side, side, dtype=torch.uint8, device="meta")
+    images = torch.zeros(2, bands.count, side, side, dtype=torch.uint8, device="meta")
     model.eval()
     model.training = True  # of the network alone: its parts run as in prediction, and the auxiliary head runs too
     try:
@@ -103,10 +106,10 @@ def reach(settings: Settings) -> Reach:
     )
 
 
-def _build(settings: Settings, num_classes: int) -> Segmenter:
+def _build(settings: Settings, num_classes: int, bands: InputBands) -> Segmenter:
     try:
         with torch.device("meta"):
-            return build_segmenter(settings, num_classes, load_weights=False)
+            return build_segmenter(settings, num_classes, load_weights=False, bands=bands)
     except (SettingsError, NotImplementedError, RuntimeError):
         # Some trunks read numbers back while they are built, which the meta device does not have.
-        return build_segmenter(settings, num_classes, load_weights=False).to("meta")
+        return build_segmenter(settings, num_classes, load_weights=False, bands=bands).to("meta")

@@ -7,6 +7,7 @@ from typing import Any
 from pixelwise.menus import HEADS
 from pixelwise.models.description.activations import Kept
 from pixelwise.models.description.rows import Row
+from pixelwise.phrases import counted
 
 _COLUMNS = ("part", "name", "output (C x H x W)", "stride", "dilation", "sees (px)", "parameters", "FLOPs", "kept")
 
@@ -67,7 +68,9 @@ class Description:
     def text(self) -> str:
         """The table, and the sentences that explain it."""
         size = f"{self.crop_size} x {self.crop_size}"
-        title = f"{self.algorithm} on {self.backbone}, {self.num_classes} classes, images of {size} px"
+        bands = self.rows[0].channels
+        kind = size if bands == 3 else f"{counted(bands, 'band')} and {size}"
+        title = f"{self.algorithm} on {self.backbone}, {self.num_classes} classes, images of {kind} px"
         words = (_trunk_words, _head_words, _output_words, _cost_words)
         sections = ["\n".join(write(self)) for write in words]
         return "\n\n".join([title, "\n".join(_table(self)), *sections])
