@@ -21,7 +21,9 @@ HELP = {"-h", "--help"}
 
 FLAGS = {
     "demo": {"--output"} | MACHINE_FLAGS,
-    "check": CHANNEL_FLAGS | NETWORK_FLAGS | {"--num-classes", "--classes", "--json", "--output", "--fix"},
+    "check": CHANNEL_FLAGS
+    | NETWORK_FLAGS
+    | {"--num-classes", "--classes", "--json", "--output", "--fix", "--show-bands"},
     "convert": {
         "--classes",
         "--num-classes",
@@ -33,7 +35,7 @@ FLAGS = {
         "--json",
     },
     "describe": NETWORK_FLAGS | {"--num-classes", "--aux-loss-weight", "--json"},
-    "evaluate": CHANNEL_FLAGS | MACHINE_FLAGS | {"--split", "--output", "--tile", "--json"},
+    "evaluate": CHANNEL_FLAGS | MACHINE_FLAGS | {"--split", "--output", "--tile", "--json", "--show-bands"},
     "compare": {"--json"},
     "serve": MACHINE_FLAGS
     | {"--host", "--port", "--max-bytes", "--max-pixels", "--max-requests", "--max-batch", "--timeout", "--tile"},
@@ -41,9 +43,19 @@ FLAGS = {
     "export": {"--output", "--size", "--json"},
     "score": {"--output", "--num-classes", "--classes", "--json"},
     "predict": MACHINE_FLAGS
-    | {"--output", "--overlay", "--as-source", "--palette", "--probabilities", "--tile", "--json"},
+    | {"--output", "--overlay", "--as-source", "--palette", "--probabilities", "--tile", "--json", "--show-bands"},
     "train": CHANNEL_FLAGS
-    | {"--output", "--config", "--resume", "--start-from", "--classes", "--device", "--quiet", "--json"},
+    | {
+        "--output",
+        "--config",
+        "--resume",
+        "--start-from",
+        "--classes",
+        "--device",
+        "--quiet",
+        "--json",
+        "--show-bands",
+    },
 }
 
 

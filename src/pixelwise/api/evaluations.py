@@ -10,6 +10,7 @@ from pixelwise.data.batches import EvaluationBatches
 from pixelwise.data.check.dataset import CheckReport, check_dataset
 from pixelwise.data.dataset.channels import SPLITS
 from pixelwise.data.dataset.pairs import Dataset, Pair, open_dataset
+from pixelwise.data.display import Display
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import LabelTable
@@ -29,6 +30,7 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     split: str = "validation",
     output: PathLike | None = None,
     channels: Mapping[str, PathLike | None] | None = None,
+    show_bands: Sequence[int] | str | None = None,
     tile: int | None = None,
     device: str | None = None,
     precision: str | None = None,
@@ -43,6 +45,7 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
         output: a folder for scores.json, images.json (for `compare`) and report/index.html. Without it, the report
             of a run folder is written anew, and of other models nothing.
         channels: as in `check`.
+        show_bands: as in `check`.
         tile: images longer than this many pixels go through overlapping tiles.
         device: as in `train`.
         precision: "bfloat16" or "float32"; by default that of the training.
@@ -51,8 +54,13 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     Raises:
         ModelError: the model cannot be loaded.
         DataError: the split is missing or has faults.
+        SettingsError: `show_bands` are none of the images, or nothing is written that shows them.
     """
     bundle = load_bundle(Path(model))
+    run = Path(model) if (Path(model) / "metrics.jsonl").is_file() else None
+    Display.of(bundle.bands, show_bands)
+    if show_bands is not None and output is None and run is None:
+        raise SettingsError("show_bands says what the report shows, and none is written. Give an output folder too.")
     folder = None if output is None else made_folder(Path(output))
     checked = _checked(bundle, dataset, split, channels)
     pairs = checked.pairs[split]
@@ -61,10 +69,10 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
         evaluation = _evaluated(predictor, pairs, _counting(progress, len(pairs)))
         if folder is not None:
             write_evaluation(evaluation, folder)
-        run = Path(model) if (Path(model) / "metrics.jsonl").is_file() else None
         if folder or run:
             facts = {name: each.to_json() for name, each in checked.facts.items()}
-            about = Report(f"{Path(model).resolve().name} on {split}", evaluation, pairs, facts, read_history(run))
+            title = f"{Path(model).resolve().name} on {split}"
+            about = Report(title, evaluation, pairs, facts, read_history(run), show_bands)
             write_report_of(about, bundle, predictor, (folder or Path(model)) / "report")
     return evaluation
 

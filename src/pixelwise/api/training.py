@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pixelwise.api.datasets import check
 from pixelwise.bundle import Bundle, load_bundle, save_bundle
 from pixelwise.data.batches import EvaluationBatches
 from pixelwise.data.check.dataset import CheckReport
+from pixelwise.data.display import Display, shown_bands
 from pixelwise.errors import SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.report.run.gather import Report, read_history, write_report_of
@@ -34,6 +35,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     classes: PathLike | None = None,
     channels: Mapping[str, PathLike | None] | None = None,
     quiet: bool = False,
+    show_bands: Sequence[int] | str | None = None,
     **settings: Any,
 ) -> TrainingResult:
     """Check a dataset, train on it and keep the best model in `output`/model.
@@ -48,6 +50,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         classes: as in `check`.
         channels: as in `check`.
         quiet: show nothing; the log is written all the same.
+        show_bands: as in `check`; the report shows them.
         settings: any of `pixelwise.Settings`.
 
     Raises:
@@ -56,6 +59,8 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         TrainingError: the loss is not finite, or memory does not suffice; Interrupted: a signal, resumable.
     """
     started = time.monotonic()
+    if show_bands is not None:
+        shown_bands(show_bands)
     folder, initial = Path(output), None if start_from is None else load_bundle(Path(start_from))
     if rank_here() == 0:
         prepare_folder(folder, resume=resume)
@@ -64,22 +69,25 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         dataset, num_classes=chosen.num_classes, crop_size=chosen.crop_size, classes=classes, channels=channels
     )
     report.require_sound()
+    Display.of(report.bands, show_bands)
     told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
-    return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told))
+    return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told), show_bands=show_bands)
 
 
-def train_checked(request: TrainingRequest) -> TrainingResult:
-    """`train_run` to its end: the best model has its temperature, and the run its report.
+def train_checked(request: TrainingRequest, *, show_bands: Sequence[int] | str | None = None) -> TrainingResult:
+    """`train_run` to its end: the best model has its temperature, and the run its report, which shows `show_bands`.
 
     Every process of a group must call this; the first of them writes.
     """
     result = train_run(request)
     if rank_here() == 0:
-        _finish(result, request.report, request.device)
+        _finish(result, request.report, request.device, show_bands)
     return result
 
 
-def _finish(result: TrainingResult, report: CheckReport, device: str | None) -> None:
+def _finish(
+    result: TrainingResult, report: CheckReport, device: str | None, show_bands: Sequence[int] | str | None
+) -> None:
     """Fit the temperature of the trained model on validation, keep it in the bundle, and write RUN/report."""
     bundle = load_bundle(result.bundle)
     pairs = report.pairs["validation"]
@@ -100,7 +108,7 @@ def _finish(result: TrainingResult, report: CheckReport, device: str | None) -> 
     save_bundle(result.bundle, calibrated)
     facts = {name: each.to_json() for name, each in report.facts.items()}
     title = f"{result.folder.resolve().name} on validation"
-    source = Report(title, evaluation, examined, facts, read_history(result.folder))
+    source = Report(title, evaluation, examined, facts, read_history(result.folder), show_bands)
     # The temperature changes the probabilities alone, so that the predictor need not be built again.
     predictor.temperature = calibrated.temperature
     write_report_of(source, calibrated, predictor, result.folder / "report")

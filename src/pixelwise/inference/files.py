@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.data.planes import read_picture, shown
+from pixelwise.data.display import Display
+from pixelwise.data.planes import read_picture
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.inputs import count_frames, find_images
 from pixelwise.inference.predictor import Prediction, Predictor
@@ -69,12 +70,14 @@ def predict_files(
     inputs: Sequence[str],
     output: Path,
     *,
-    overlays: bool,
+    overlays: Display | None,
     probabilities: bool,
     as_source: bool = False,
     palette: bool = False,
 ) -> PredictionReport:
     """Write `NAME.png` below `output` for each image; also `NAME_overlay.png`, `NAME_probabilities.npy` if asked.
+
+    `overlays` says how the images below them are shown, None: there are none.
 
     Below a folder given as input, images keep their subfolders. Masks are 8-bit gray PNGs of class ids, with `palette`
     palette PNGs. With `as_source` they hold the values or colours that the classes had before the dataset was
@@ -88,7 +91,8 @@ def predict_files(
     _refuse_wishes(predictor.labels, as_source=as_source, palette=palette)
     found = find_images(inputs)
     _refuse_overwriting(found.images, output)
-    meaning = _meaning(overlays=overlays, as_source=as_source, palette=palette)
+    meaning = _meaning(overlays=overlays is not None, as_source=as_source, palette=palette)
+    meaning += f"\n{overlays.text()}." if overlays is not None and overlays.text() else ""
     report = PredictionReport(left_out=[*found.left_out.values()], passed_over=len(found.others), meaning=meaning)
     for name, path in found.images.items():
         try:
@@ -102,8 +106,8 @@ def predict_files(
             save_png(mask, source_mask(prediction.class_ids, prediction.labels))
         else:
             prediction.save(mask, palette=palette)
-        if overlays:
-            picture = shown(image, predictor.bands)
+        if overlays is not None:
+            picture = overlays.picture(image, path)
             save_png(output / f"{name}_overlay.png", overlay(picture, prediction.class_ids, prediction.labels))
         if probabilities:
             _save_probabilities(output / f"{name}_probabilities.npy", prediction)
