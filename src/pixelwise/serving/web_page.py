@@ -26,7 +26,12 @@ def front_page(labels: LabelTable, shown: str = "") -> Front:
     style, script = _part("page.css"), _part("page.js")
     data = json.dumps(classes).replace("<", "\\u003c")  # a name cannot end the element
     content = _part("index.html")
-    for place, text in (("/*STYLE*/", style), ("/*SCRIPT*/", script), ("/*CLASSES*/", data), ("/*SHOWN*/", escape(shown))):
+    for place, text in (
+        ("/*STYLE*/", style),
+        ("/*SCRIPT*/", script),
+        ("/*CLASSES*/", data),
+        ("/*SHOWN*/", escape(shown)),
+    ):
         content = content.replace(place, text)
     policy = "; ".join(
         [
