@@ -91,7 +91,7 @@ def test_an_image_of_another_kind_is_shown_by_itself(tmp_path):
     image = decode(tmp_path / "a.npy")
     display = Display.of_itself(image, (4, 3, 2))  # bands that this image does not have
     assert display.show == (1,)
-    assert np.asarray(display.picture(image))[0, [0, 1, 100, 199]].tolist() == [[0] * 3, [0] * 3, [128] * 3, [255] * 3]
+    assert np.asarray(display.picture(image))[0, [0, 1, 199, 200]].tolist() == [[0] * 3, [0] * 3, [255] * 3, [255] * 3]
     assert own_range(np.array([3.0, math.nan, 3.0])) == (3.0, 4.0)
     assert own_range(np.array([math.nan, math.inf])) == (0.0, 1.0)
 

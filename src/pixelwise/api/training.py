@@ -65,9 +65,8 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     if rank_here() == 0:
         prepare_folder(folder, resume=resume)
     chosen = _settings(folder, config, settings, resume=resume, initial=initial)
-    report = check(
-        dataset, num_classes=chosen.num_classes, crop_size=chosen.crop_size, classes=classes, channels=channels
-    )
+    meant = {name: getattr(chosen, name) for name in ("num_classes", "crop_size", "bands", "value_range")}
+    report = check(dataset, classes=classes, channels=channels, **meant)
     report.require_sound()
     Display.of(report.bands, show_bands)
     told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
