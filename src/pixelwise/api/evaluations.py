@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pixelwise.api.arguments import PathLike, path_of, paths_of
 from pixelwise.bundle import Bundle, load_bundle
@@ -44,35 +45,28 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
         split: "train", "validation" or "test".
         output: a folder for scores.json, images.json (for `compare`) and report/index.html. Without it, the report
             of a run folder is written anew, and of other models nothing.
-        channels: as in `check`.
-        show_bands: as in `check`.
+        channels, show_bands: as in `check`.
         tile: images longer than this many pixels go through overlapping tiles.
         device: as in `train`.
         precision: "bfloat16" or "float32"; by default that of the training.
         progress: called with (images done, images in all).
 
     Raises:
-        ModelError: the model cannot be loaded.
-        DataError: the split is missing or has faults.
-        SettingsError: `show_bands` are none of the images, or nothing is written that shows them.
+        ModelError: the model cannot be loaded; DataError: the split is missing or has faults.
+        SettingsError: `show_bands` are none of the images', or nothing is written that shows them.
     """
     bundle = load_bundle(Path(model))
-    run = Path(model) if (Path(model) / "metrics.jsonl").is_file() else None
-    Display.of(bundle.bands, show_bands)
-    if show_bands is not None and output is None and run is None:
-        raise SettingsError("show_bands says what the report shows, and none is written. Give an output folder too.")
+    run = _run_that_shows(show_bands, Path(model), bundle, has_output=output is not None)
     folder = None if output is None else made_folder(Path(output))
     checked = _checked(bundle, dataset, split, channels)
-    pairs = checked.pairs[split]
     with started(device, precision or bundle.settings.precision) as runtime:
         predictor = Predictor(bundle, runtime, tile=tile)
-        evaluation = _evaluated(predictor, pairs, _counting(progress, len(pairs)))
+        evaluation = _evaluated(predictor, checked.pairs[split], progress)
         if folder is not None:
             write_evaluation(evaluation, folder)
         if folder or run:
-            facts = {name: each.to_json() for name, each in checked.facts.items()}
             title = f"{Path(model).resolve().name} on {split}"
-            about = Report(title, evaluation, pairs, facts, read_history(run), show_bands)
+            about = Report(title, evaluation, checked.pairs[split], _facts(checked), read_history(run), show_bands)
             write_report_of(about, bundle, predictor, (folder or Path(model)) / "report")
     return evaluation
 
@@ -100,7 +94,22 @@ def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
     return page.write_report(content, folder)
 
 
-def _evaluated(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[[int], None] | None) -> Evaluation:
+def _facts(checked: CheckReport) -> dict[str, dict[str, Any]]:
+    return {name: each.to_json() for name, each in checked.facts.items()}
+
+
+def _run_that_shows(
+    show_bands: Sequence[int] | str | None, model: Path, bundle: Bundle, *, has_output: bool
+) -> Path | None:
+    """The model if it is a run, which has a report; SettingsError where `show_bands` are none of the images or unseen."""
+    Display.of(bundle.bands, show_bands)
+    run = model if (model / "metrics.jsonl").is_file() else None
+    if show_bands is not None and run is None and not has_output:
+        raise SettingsError("show_bands says what the report shows, and none is written. Give an output folder too.")
+    return run
+
+
+def _evaluated(predictor: Predictor, pairs: Sequence[Pair], progress: Progress | None) -> Evaluation:
     if predictor.runtime.is_distributed:
         raise SettingsError("evaluate runs in one process. Start it without torchrun.")
     return evaluate_pairs(
@@ -111,7 +120,7 @@ def _evaluated(predictor: Predictor, pairs: Sequence[Pair], on_images: Callable[
         bands=predictor.bands,
         tile=predictor.tile,
         temperature=predictor.temperature,
-        on_images=on_images,
+        on_images=_counting(progress, len(pairs)),
     )
 
 

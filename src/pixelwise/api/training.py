@@ -59,11 +59,8 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         TrainingError: the loss is not finite, or memory does not suffice; Interrupted: a signal, resumable.
     """
     started = time.monotonic()
-    if show_bands is not None:
-        shown_bands(show_bands)
     folder, initial = Path(output), None if start_from is None else load_bundle(Path(start_from))
-    if rank_here() == 0:
-        prepare_folder(folder, resume=resume)
+    _prepare(folder, show_bands, resume=resume)
     chosen = _settings(folder, config, settings, resume=resume, initial=initial)
     meant = {name: getattr(chosen, name) for name in ("num_classes", "crop_size", "bands", "value_range")}
     report = check(dataset, classes=classes, channels=channels, **meant)
@@ -82,6 +79,13 @@ def train_checked(request: TrainingRequest, *, show_bands: Sequence[int] | str |
     if rank_here() == 0:
         _finish(result, request.report, request.device, show_bands)
     return result
+
+
+def _prepare(folder: Path, show_bands: Sequence[int] | str | None, *, resume: bool) -> None:
+    if show_bands is not None:
+        shown_bands(show_bands)
+    if rank_here() == 0:
+        prepare_folder(folder, resume=resume)
 
 
 def _finish(

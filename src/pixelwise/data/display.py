@@ -18,7 +18,7 @@ from pixelwise.errors import SettingsError
 from pixelwise.phrases import counted
 from pixelwise.settings import BAND_LIST
 
-Range = tuple[float, float] | None
+_Range = tuple[float, float] | None
 """The values that are black and full; None: those of the image itself."""
 
 _UNKNOWN = (math.nan, math.nan)
@@ -59,7 +59,7 @@ class Display:
         return cls(Bands(image.depth, image.bands, (), (), image.is_color), first)
 
     @property
-    def ranges(self) -> tuple[Range, ...]:
+    def ranges(self) -> tuple[_Range, ...]:
         """Of each shown band: that of the network, or the image's own where the network is not given the band."""
         known = dict(zip(self.bands.chosen, self.bands.ranges, strict=True))
         return tuple(known.get(band, BYTE if self.bands.is_photograph else None) for band in self.show)
@@ -119,11 +119,11 @@ def shown_bands(show: Sequence[int] | str) -> tuple[int, ...]:
     return wanted
 
 
-def _texts(ranges: Sequence[Range]) -> Iterator[str]:
+def _texts(ranges: Sequence[_Range]) -> Iterator[str]:
     return (_OWN if each is None else f"{each[0]:g}..{each[1]:g}" for each in ranges)
 
 
-def _stretched(values: PixelArray, ranges: Sequence[Range]) -> Image.Image:
+def _stretched(values: PixelArray, ranges: Sequence[_Range]) -> Image.Image:
     """(1 or 3, H, W) as RGB of 8 bits."""
     bands = [_bytes(band, own_range(band) if each is None else each) for band, each in zip(values, ranges, strict=True)]
     return Image.fromarray(bands[0]).convert("RGB") if len(bands) == 1 else Image.fromarray(np.stack(bands, axis=2))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from pixelwise.data.display import Display
 from pixelwise.data.planes import read_picture
@@ -77,11 +78,9 @@ def predict_files(
 ) -> PredictionReport:
     """Write `NAME.png` below `output` for each image; also `NAME_overlay.png`, `NAME_probabilities.npy` if asked.
 
-    `overlays` says how the images below them are shown, None: there are none.
-
     Below a folder given as input, images keep their subfolders. Masks are 8-bit gray PNGs of class ids, with `palette`
     palette PNGs. With `as_source` they hold the values or colours that the classes had before the dataset was
-    repaired or converted, not the class ids.
+    repaired or converted, not the class ids. `overlays` says how images are shown below them.
 
     Raises:
         DataError: an input does not exist, a folder has no images of any kind, or two images would give the same mask.
@@ -91,8 +90,7 @@ def predict_files(
     _refuse_wishes(predictor.labels, as_source=as_source, palette=palette)
     found = find_images(inputs)
     _refuse_overwriting(found.images, output)
-    meaning = _meaning(overlays=overlays is not None, as_source=as_source, palette=palette)
-    meaning += f"\n{overlays.text()}." if overlays is not None and overlays.text() else ""
+    meaning = _meaning(overlays=overlays, as_source=as_source, palette=palette)
     report = PredictionReport(left_out=[*found.left_out.values()], passed_over=len(found.others), meaning=meaning)
     for name, path in found.images.items():
         try:
@@ -107,8 +105,7 @@ def predict_files(
         else:
             prediction.save(mask, palette=palette)
         if overlays is not None:
-            picture = overlays.picture(image, path)
-            save_png(output / f"{name}_overlay.png", overlay(picture, prediction.class_ids, prediction.labels))
+            _save_overlay(output / f"{name}_overlay.png", overlays.picture(image, path), prediction)
         if probabilities:
             _save_probabilities(output / f"{name}_probabilities.npy", prediction)
         report.written.append(mask)
@@ -132,13 +129,15 @@ def _refuse_wishes(labels: LabelTable, *, as_source: bool, palette: bool) -> Non
         source_mask(np.zeros((1, 1), dtype=np.uint8), labels)
 
 
-def _meaning(*, overlays: bool, as_source: bool, palette: bool) -> str:
+def _meaning(*, overlays: Display | None, as_source: bool, palette: bool) -> str:
+    shown = f"\n{overlays.text()}." if overlays is not None and overlays.text() else ""
     if as_source:
-        return "Masks hold the ids or colours that the classes had before the repair or conversion."
+        return f"Masks hold the ids or colours that the classes had before the repair or conversion.{shown}"
     if palette:
-        return "Masks hold class ids as indices into a palette of colours; do not convert them to gray or RGB."
-    look = "look at the overlays beside them" if overlays else "--overlay or --palette shows them in colour"
-    return f"Masks hold class ids and look black in a viewer; {look}."
+        return f"Masks hold class ids as indices into a palette of colours; do not convert them to gray or RGB.{shown}"
+    is_seen = overlays is not None
+    look = "look at the overlays beside them" if is_seen else "--overlay or --palette shows them in colour"
+    return f"Masks hold class ids and look black in a viewer; {look}.{shown}"
 
 
 def _refuse_overwriting(images: dict[str, Path], output: Path) -> None:
@@ -147,6 +146,10 @@ def _refuse_overwriting(images: dict[str, Path], output: Path) -> None:
     for name, path in images.items():
         if (output / f"{name}.png").resolve() == path.resolve():
             raise SettingsError(f"{path}: its mask would overwrite it. Give an --output folder of its own.")
+
+
+def _save_overlay(path: Path, picture: Image.Image, prediction: Prediction) -> None:
+    save_png(path, overlay(picture, prediction.class_ids, prediction.labels))
 
 
 def _save_probabilities(path: Path, prediction: Prediction) -> None:
