@@ -43,9 +43,9 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
         model: a run folder, a bundle folder or a model.tar.gz.
         dataset: as in `check`; only `split` is looked at.
         split: "train", "validation" or "test".
-        output: a folder for scores.json, images.json (for `compare`) and report/index.html. Without it, the report
-            of a run folder is written anew, and of other models nothing.
-        channels, show_bands: as in `check`.
+        output: a folder for scores.json, images.json (for `compare`) and report/index.html, which a run has anyway.
+        channels: as in `check`.
+        show_bands: as in `check`.
         tile: images longer than this many pixels go through overlapping tiles.
         device: as in `train`.
         precision: "bfloat16" or "float32"; by default that of the training.
@@ -101,7 +101,7 @@ def _facts(checked: CheckReport) -> dict[str, dict[str, Any]]:
 def _run_that_shows(
     show_bands: Sequence[int] | str | None, model: Path, bundle: Bundle, *, has_output: bool
 ) -> Path | None:
-    """The model if it is a run, which has a report; SettingsError where `show_bands` are none of the images or unseen."""
+    """The model if it is a run, which has a report; SettingsError where no image or no report has `show_bands`."""
     Display.of(bundle.bands, show_bands)
     run = model if (model / "metrics.jsonl").is_file() else None
     if show_bands is not None and run is None and not has_output:
