@@ -96,6 +96,16 @@ def test_an_image_of_another_kind_is_shown_by_itself(tmp_path):
     assert own_range(np.array([math.nan, math.inf])) == (0.0, 1.0)
 
 
+def test_bytes_that_the_network_is_not_given_are_shown_as_they_are():
+    bands = Bands("uint8", 4, (4,), ((0.0, 100.0),))
+    values = np.array([[[1, 2, 3, 50]]], dtype=np.uint8)
+    display = Display.of(bands, (1, 2, 3))
+    assert display.picture(DeepImage(values, is_color=True)).getpixel((0, 0)) == (1, 2, 3)
+    assert display.text() == "Shown: bands 1, 2, 3 as red, green, blue"
+    assert Display.of(bands, (4, 1, 2)).picture(DeepImage(values, is_color=True)).getpixel((0, 0)) == (128, 1, 2)
+    assert Display.of_itself(DeepImage(values, is_color=True)).text() == "Shown: bands 1, 2, 3 as red, green, blue"
+
+
 @pytest.mark.parametrize(
     ("show", "said"),
     [

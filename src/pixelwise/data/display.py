@@ -60,9 +60,9 @@ class Display:
 
     @property
     def ranges(self) -> tuple[_Range, ...]:
-        """Of each shown band: that of the network, or the image's own where the network is not given the band."""
+        """Of each shown band: that of the network; else all of 8 bits, and of deeper bands the image's own."""
         known = dict(zip(self.bands.chosen, self.bands.ranges, strict=True))
-        return tuple(known.get(band, BYTE if self.bands.is_photograph else None) for band in self.show)
+        return tuple(known.get(band, BYTE if self.bands.depth == "uint8" else None) for band in self.show)
 
     @property
     def is_plain(self) -> bool:
