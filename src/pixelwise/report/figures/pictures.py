@@ -64,7 +64,7 @@ def comparison(panel: Panel, labels: LabelTable, *, shown: str = "") -> "Figure"
     _show_scale(places[6], difference, f"Absolute difference: {average}", cmap="gray")
     _legend(places[7], labels, truth, predicted)
     drawn.suptitle(
-        plain("\n".join(filter(None, (panel.name, shown)))), x=0.01, ha="left", fontsize=12, fontweight="bold"
+        plain(". ".join(filter(None, (panel.name, shown)))), x=0.01, ha="left", fontsize=12, fontweight="bold"
     )
     return drawn
 
