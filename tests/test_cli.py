@@ -23,7 +23,7 @@ FLAGS = {
     "demo": {"--output"} | MACHINE_FLAGS,
     "check": CHANNEL_FLAGS
     | NETWORK_FLAGS
-    | {"--num-classes", "--classes", "--json", "--output", "--fix", "--split-by"},
+    | {"--num-classes", "--classes", "--json", "--output", "--fix", "--show-bands", "--split-by"},
     "convert": {
         "--classes",
         "--num-classes",
@@ -35,7 +35,9 @@ FLAGS = {
         "--json",
     },
     "describe": NETWORK_FLAGS | {"--num-classes", "--aux-loss-weight", "--bands", "--json"},
-    "evaluate": CHANNEL_FLAGS | MACHINE_FLAGS | {"--split", "--split-by", "--output", "--classes", "--tile", "--json"},
+    "evaluate": CHANNEL_FLAGS
+    | MACHINE_FLAGS
+    | {"--split", "--split-by", "--output", "--classes", "--tile", "--json", "--show-bands"},
     "compare": {"--json"},
     "serve": MACHINE_FLAGS
     | {"--host", "--port", "--max-bytes", "--max-pixels", "--max-requests", "--max-batch", "--timeout", "--tile"},
@@ -43,9 +45,20 @@ FLAGS = {
     "export": {"--output", "--size", "--json"},
     "score": {"--output", "--num-classes", "--classes", "--json"},
     "predict": MACHINE_FLAGS
-    | {"--output", "--overlay", "--as-source", "--palette", "--probabilities", "--tile", "--json"},
+    | {"--output", "--overlay", "--as-source", "--palette", "--probabilities", "--tile", "--json", "--show-bands"},
     "train": CHANNEL_FLAGS
-    | {"--output", "--config", "--resume", "--start-from", "--classes", "--split-by", "--device", "--quiet", "--json"},
+    | {
+        "--output",
+        "--config",
+        "--resume",
+        "--start-from",
+        "--classes",
+        "--split-by",
+        "--device",
+        "--quiet",
+        "--json",
+        "--show-bands",
+    },
 }
 
 

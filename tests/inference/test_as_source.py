@@ -34,7 +34,7 @@ def predicted(tmp_path, labels, class_ids=CLASS_IDS):
     Image.new("RGB", (3, 1)).save(tmp_path / "photo.png")
     out = tmp_path / "predicted"
     predictor = Fixed(labels, class_ids)
-    predict_files(predictor, [str(tmp_path / "photo.png")], out, overlays=False, probabilities=False, as_source=True)
+    predict_files(predictor, [str(tmp_path / "photo.png")], out, overlays=None, probabilities=False, as_source=True)
     return Image.open(out / "photo.png")
 
 
@@ -113,7 +113,7 @@ def test_a_model_without_original_values_refuses_before_anything_is_written(tmp_
 def test_original_values_have_no_palette(tmp_path):
     labels = LabelTable.named(NAMES, sources={0: [7], 1: [8]})
     with pytest.raises(SettingsError, match=r"--as-source and --palette are both given.*Give one"):
-        predict_files(Fixed(labels), [], tmp_path, overlays=False, probabilities=False, as_source=True, palette=True)
+        predict_files(Fixed(labels), [], tmp_path, overlays=None, probabilities=False, as_source=True, palette=True)
 
 
 def test_from_colours_to_ids_and_back(tmp_path):

@@ -34,7 +34,7 @@ class Zeros:
 
 
 def predicted(tmp_path, *given):
-    return predict_files(Zeros(), list(map(str, given)), tmp_path / "masks", overlays=False, probabilities=False)
+    return predict_files(Zeros(), list(map(str, given)), tmp_path / "masks", overlays=None, probabilities=False)
 
 
 @pytest.fixture

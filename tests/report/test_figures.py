@@ -91,6 +91,7 @@ class Content:
     history: Any = ()
     facts: Any = field(default_factory=dict)
     panels: Any = ()
+    shown: str = ""
 
 
 def texts(figure):

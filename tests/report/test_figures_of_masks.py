@@ -39,6 +39,11 @@ def test_the_annotation_format_shows_the_file_as_viewers_do_its_ids_and_its_colo
     assert "3  fish" not in texts(figure)
 
 
+def test_a_comparison_says_how_the_picture_of_the_image_was_made():
+    title = figures.comparison(PANEL, LABELS, shown="Shown: band 1 in gray").get_suptitle()
+    assert title == f"{PANEL.name}. Shown: band 1 in gray"
+
+
 def test_the_comparison_counts_errors_among_the_labelled_pixels():
     figure = figures.comparison(PANEL, LABELS)
     _, _, _, probability, errors, right, difference = (ax.images[0].get_array() for ax in figure.axes[:7])

@@ -126,6 +126,30 @@ def test_a_dropped_image_shows_its_mask_its_areas_and_can_be_downloaded(browser,
     assert browser.errors == []
 
 
+PHOTO = """(() => {
+  const { data } = photo.getContext("2d").getImageData(0, 0, photo.width, photo.height);
+  return [...data].filter((_, i) => i % 4 === 0);
+})()"""
+
+
+def test_an_image_that_browsers_do_not_decode_is_shown_as_the_endpoint_shows_it(browser, address):
+    file = io.BytesIO()
+    Image.fromarray(PIXELS).save(file, "TIFF")
+    opened(browser, address)
+    drop(browser, file.getvalue(), "photo.tif")
+    browser.wait("document.getElementById('status').textContent.startsWith('photo.tif: 32 x 16 px')")
+    assert np.array_equal(np.array(browser.run(PHOTO)).reshape(16, 32), PIXELS)
+    assert "cannot show" not in browser.run("document.getElementById('status').textContent")
+    assert browser.run("getComputedStyle(document.getElementById('shown')).display") == "none"
+
+
+def test_the_page_says_how_images_that_are_no_photographs_are_shown():
+    page = front_page(
+        LabelTable.named(["a", "b"]), "Shown: band 1 in gray, stretched from 0..4095 <b>"
+    ).content.decode()
+    assert '<p id="shown">Shown: band 1 in gray, stretched from 0..4095 &lt;b&gt;</p>' in page
+
+
 def test_a_file_that_is_no_image_is_said_to_be_none_and_the_next_is_shown(browser, address):
     opened(browser, address)
     drop(browser, b"garbage", "notes.txt")

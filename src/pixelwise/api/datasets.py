@@ -1,7 +1,7 @@
 """The verbs about data: check, fact_sheet, repair, convert. None of them trains or runs a model."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ from pixelwise.data.convert.writing.convert import convert as convert_source
 from pixelwise.data.convert.writing.report import ConversionReport
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.dataset.splits.division import SplitRule
+from pixelwise.data.display import shown_bands
 from pixelwise.data.facts.advice import FieldOfView, advise
 from pixelwise.data.facts.sheet import FactSheet
 from pixelwise.data.repair.dataset import RepairReport
 from pixelwise.data.repair.dataset import repair as repair_dataset
+from pixelwise.errors import SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.outputs import made_folder
 from pixelwise.report.check.page import write_check
@@ -30,6 +32,7 @@ def check(  # noqa: PLR0913  # the door lists what one may ask for
     classes: PathLike | None = None,
     channels: Mapping[str, PathLike | None] | None = None,
     output: PathLike | None = None,
+    show_bands: Sequence[int] | str | None = None,
     config: PathLike | None = None,
     split_by: str | None = None,
     progress: Progress | None = None,
@@ -44,6 +47,8 @@ def check(  # noqa: PLR0913  # the door lists what one may ask for
         channels: folders that lie elsewhere, such as {"train": ..., "train_annotation": ...}, or manifests.
         output: a folder for index.html, which shows the faulty places, and check.json, the report with the
             `fact_sheet` of the training images.
+        show_bands: bands of the images, one or three counted from 1, that the page shows, such as (4, 3, 2); by default
+            the first three that the network is given, or its first one in gray.
         config: as in `train`.
         split_by: where no validation is given, a part of train is taken; a pattern such as "{}_*" keeps pairs
             together whose names have the same text at {} (patient, field, drive).
@@ -52,8 +57,13 @@ def check(  # noqa: PLR0913  # the door lists what one may ask for
 
     Raises:
         DataError: there is no such folder, or a label map cannot be used.
-        SettingsError: a setting cannot be used, or `output` cannot be written.
+        SettingsError: a setting cannot be used, or `output` cannot be written; or `show_bands` are none of the images,
+            or nothing is written that shows them.
     """
+    if show_bands is not None:
+        shown_bands(show_bands)
+        if output is None:
+            raise SettingsError("show_bands says what the page shows, and none is written. Give an output folder too.")
     chosen = Settings.chosen(path_of(config), settings)
     folder = None if output is None else made_folder(Path(output))
     report = checked(
@@ -67,7 +77,7 @@ def check(  # noqa: PLR0913  # the door lists what one may ask for
         progress=progress,
     )
     if folder is not None:
-        write_check(report, fact_sheet(report, chosen), folder)
+        write_check(report, fact_sheet(report, chosen), folder, show_bands=show_bands)
     return report
 
 

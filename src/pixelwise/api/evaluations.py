@@ -11,6 +11,7 @@ from pixelwise.data.batches import EvaluationBatches
 from pixelwise.data.check.dataset import CheckReport, check_dataset
 from pixelwise.data.dataset.pairs import Dataset, Pair
 from pixelwise.data.dataset.splits.division import SplitRule
+from pixelwise.data.display import Display
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.labels import LabelTable
@@ -33,6 +34,7 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     classes: PathLike | None = None,
     channels: Mapping[str, PathLike | None] | None = None,
     split_by: str | None = None,
+    show_bands: Sequence[int] | str | None = None,
     tile: int | None = None,
     device: str | None = None,
     precision: str | None = None,
@@ -48,6 +50,7 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
         classes: as in `check`; the names must be the model's, or name the classes of a model that has no names.
         channels: as in `check`.
         split_by: as in `check`, without `split.json`; by default the training's.
+        show_bands: as in `check`.
         tile: images longer than this many pixels go through overlapping tiles.
         device: as in `train`.
         precision: "bfloat16" or "float32"; by default that of the training.
@@ -55,30 +58,29 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
 
     Raises:
         ModelError: the model cannot be loaded; DataError: the split is missing or has faults.
+        SettingsError: `show_bands` are none of the images', or nothing is written that shows them.
     """
     bundle = load_bundle(Path(model))
+    run = _run_that_shows(show_bands, Path(model), bundle, has_output=output is not None)
     folder = None if output is None else made_folder(Path(output))
     rule = split_of(Path(model), bundle, split_by)
     checked, said, bundle = _checked(bundle, dataset, split, path_of(classes), channels, rule)
     with started(device, precision or bundle.settings.precision) as runtime:
         predictor = Predictor(bundle, runtime, tile=tile)
         evaluation = _evaluated(predictor, checked.pairs[split], said, progress)
-        if folder is not None:
-            write_evaluation(evaluation, folder)
-        if folder or _run_of(Path(model)):
-            about = _report(Path(model), split, evaluation, checked)
-            write_report_of(about, bundle, predictor, (folder or Path(model)) / "report")
+        title, facts = f"{Path(model).resolve().name} on {split}", checked.facts_json()
+        about = Report(title, evaluation, checked.pairs[split], facts, read_history(run), show_bands)
+        _write(about, bundle, predictor, folder, run)
     return evaluation
 
 
-def _run_of(model: Path) -> Path | None:
-    """The run folder, where `model` is one."""
-    return model if (model / "metrics.jsonl").is_file() else None
-
-
-def _report(model: Path, split: str, evaluation: Evaluation, checked: CheckReport) -> Report:
-    history = read_history(_run_of(model))
-    return Report(f"{model.resolve().name} on {split}", evaluation, checked.pairs[split], checked.facts_json(), history)
+def _write(about: Report, bundle: Bundle, predictor: Predictor, folder: Path | None, run: Path | None) -> None:
+    """The numbers into `folder` alone, the report there or into the run."""
+    if folder is not None:
+        write_evaluation(about.evaluation, folder)
+    place = folder or run
+    if place is not None:
+        write_report_of(about, bundle, predictor, place / "report")
 
 
 def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
@@ -102,6 +104,17 @@ def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
 
         write_figures(content, Path(figures))
     return page.write_report(content, folder)
+
+
+def _run_that_shows(
+    show_bands: Sequence[int] | str | None, model: Path, bundle: Bundle, *, has_output: bool
+) -> Path | None:
+    """The model if it is a run, which has a report; SettingsError where no image or no report has `show_bands`."""
+    Display.of(bundle.bands, show_bands)
+    run = model if (model / "metrics.jsonl").is_file() else None
+    if show_bands is not None and run is None and not has_output:
+        raise SettingsError("show_bands says what the report shows, and none is written. Give an output folder too.")
+    return run
 
 
 def _evaluated(

@@ -8,6 +8,8 @@ from typing import Any
 from pixelwise.api.arguments import PathLike, path_of
 from pixelwise.bundle import load_bundle
 from pixelwise.data.bands import chosen_bands
+from pixelwise.data.display import Display
+from pixelwise.errors import SettingsError
 from pixelwise.inference.files import PredictionReport, predict_files
 from pixelwise.inference.predictor import Predictor
 from pixelwise.models.description.describe import describe as describe_network
@@ -49,6 +51,7 @@ def predict(  # noqa: PLR0913  # the door lists what one may ask for
     as_source: bool = False,
     palette: bool = False,
     probabilities: bool = False,
+    show_bands: Sequence[int] | str | None = None,
     tile: int | None = None,
     device: str | None = None,
     precision: str | None = None,
@@ -57,20 +60,25 @@ def predict(  # noqa: PLR0913  # the door lists what one may ask for
 
     A file that cannot be read, or whose format is not, is named in the report; the others are written. With
     `as_source` the masks hold the ids or colours that the classes had before their dataset was repaired or converted.
-    With `palette` they are palette PNGs of class ids, in the classes' colours for viewers.
+    With `palette` they are palette PNGs of class ids, in the classes' colours for viewers. `show_bands` are bands of
+    the image, one or three counted from 1, that an `overlay` shows, such as (4, 3, 2).
 
     Raises:
         ModelError: the model cannot be loaded.
         DataError: an input does not exist, or two would give the same mask.
-        SettingsError: `output` cannot be written, or `as_source` cannot be had or is asked for beside `palette`.
+        SettingsError: `output` cannot be written, or `as_source` cannot be had or is asked for beside `palette`;
+            or `show_bands` without `overlay`, or of bands that the images do not have.
     """
+    if show_bands is not None and not overlay:
+        raise SettingsError("show_bands says what overlays show, and none are asked for. Ask for an overlay too.")
     chosen = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     predictor = load(model, device=device, precision=precision, tile=tile)
+    display = Display.of(predictor.bands, show_bands)
     return predict_files(
         predictor,
         [os.fspath(name) for name in chosen],
         Path(output),
-        overlays=overlay,
+        overlays=display if overlay else None,
         as_source=as_source,
         palette=palette,
         probabilities=probabilities,

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pixelwise.bundle import Bundle, load_bundle, save_bundle
 from pixelwise.data.batches import EvaluationBatches
 from pixelwise.data.check.dataset import CheckReport
 from pixelwise.data.dataset.splits.division import SplitRule
+from pixelwise.data.display import Display, shown_bands
 from pixelwise.errors import SettingsError
 from pixelwise.inference.predictor import Predictor
 from pixelwise.report.run.gather import Report, read_history, write_report_of
@@ -36,6 +37,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     channels: Mapping[str, PathLike | None] | None = None,
     split_by: str | None = None,
     quiet: bool = False,
+    show_bands: Sequence[int] | str | None = None,
     **settings: Any,
 ) -> TrainingResult:
     """Check a dataset, train on it and keep the best model in `output`/model.
@@ -51,6 +53,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         channels: as in `check`.
         split_by: as in `check`; a resumed run keeps its split.
         quiet: show nothing; the log is written all the same.
+        show_bands: as in `check`; the report shows them.
         settings: any of `pixelwise.Settings`.
 
     Raises:
@@ -59,30 +62,39 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     """
     started = time.monotonic()
     folder, initial = Path(output), None if start_from is None else load_bundle(Path(start_from))
-    if rank_here() == 0:
-        prepare_folder(folder, resume=resume)
+    _prepare(folder, show_bands, resume=resume)
     chosen = _settings(folder, config, settings, resume=resume, initial=initial)
     rule = split_to_resume(folder, split_by) if resume else SplitRule(split_by)
     of_data: dict[str, Any] = {"classes": classes, "channels": channels, "num_classes": chosen.num_classes}
     report = checked(dataset, rule, crop_size=chosen.crop_size, meant=chosen, **of_data)
     require_split(rule, report)
     report.require_sound()
+    Display.of(report.bands, show_bands)
     told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
-    return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told))
+    return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told), show_bands=show_bands)
 
 
-def train_checked(request: TrainingRequest) -> TrainingResult:
-    """`train_run` to its end: the best model has its temperature, and the run its report.
+def train_checked(request: TrainingRequest, *, show_bands: Sequence[int] | str | None = None) -> TrainingResult:
+    """`train_run` to its end: the best model has its temperature, and the run its report, which shows `show_bands`.
 
     Every process of a group must call this; the first of them writes.
     """
     result = train_run(request)
     if rank_here() == 0:
-        _finish(result, request.report, request.device)
+        _finish(result, request.report, request.device, show_bands)
     return result
 
 
-def _finish(result: TrainingResult, report: CheckReport, device: str | None) -> None:
+def _prepare(folder: Path, show_bands: Sequence[int] | str | None, *, resume: bool) -> None:
+    if show_bands is not None:
+        shown_bands(show_bands)
+    if rank_here() == 0:
+        prepare_folder(folder, resume=resume)
+
+
+def _finish(
+    result: TrainingResult, report: CheckReport, device: str | None, show_bands: Sequence[int] | str | None
+) -> None:
     """Fit the temperature of the trained model on validation, keep it in the bundle, and write RUN/report."""
     bundle = load_bundle(result.bundle)
     pairs = report.pairs["validation"]
@@ -102,7 +114,7 @@ def _finish(result: TrainingResult, report: CheckReport, device: str | None) -> 
     calibrated = dataclasses.replace(bundle, temperature=evaluation.insight.calibration.best_temperature)
     save_bundle(result.bundle, calibrated)
     title = f"{result.folder.resolve().name} on validation"
-    source = Report(title, evaluation, examined, report.facts_json(), read_history(result.folder))
+    source = Report(title, evaluation, examined, report.facts_json(), read_history(result.folder), show_bands)
     # The temperature changes the probabilities alone, so that the predictor need not be built again.
     predictor.temperature = calibrated.temperature
     write_report_of(source, calibrated, predictor, result.folder / "report")

@@ -78,6 +78,7 @@ def _add_check(commands: Any) -> None:
         "--output", metavar="DIR", help="write index.html, which shows the faulty places, and check.json"
     )
     parser.add_argument("--fix", metavar="OUT", help="write a corrected copy and changes.jsonl to this new folder")
+    _add_show_bands(parser, "the page of --output")
     _add_json(parser)
     _add_network(parser, "the network that the facts are compared with", ("crop_size",))
 
@@ -125,6 +126,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--classes", metavar="FILE", help=_CLASSES)
     parser.add_argument("--device", help="cpu, cuda or cuda:1 (default: the first GPU, else the CPU)")
     parser.add_argument("--quiet", action="store_true", help="show no progress; RUN/log.txt has it")
+    _add_show_bands(parser, "the report")
     _add_json(parser)
     add_settings(parser)
 
@@ -136,6 +138,7 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("--split", default="validation", help="train, validation or test (default: validation)")
     parser.add_argument("--output", metavar="DIR", help="write scores.json, images.json and report/index.html there")
     parser.add_argument("--classes", metavar="FILE", help=_CLASSES)
+    _add_show_bands(parser, "the report")
     _add_tile(parser)
     _add_machine(parser)
     _add_json(parser)
@@ -173,6 +176,7 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument("--as-source", action="store_true", help="in the ids or colours before a repair or conversion")
     parser.add_argument("--palette", action="store_true", help="palette PNGs as VOC's, which viewers show in colour")
     parser.add_argument("--probabilities", action="store_true", help="also write .npy files (K, H, W) float16")
+    _add_show_bands(parser, "an overlay")
     _add_tile(parser)
     _add_machine(parser)
     _add_json(parser)
@@ -229,6 +233,11 @@ def _add_network(parser: argparse.ArgumentParser, title: str, more: Sequence[str
     group = parser.add_argument_group(title)
     group.add_argument("--config", metavar="FILE", help="settings in a JSON, TOML or YAML file; flags win over it")
     add_setting_flags(group, ("algorithm", "backbone", "output_stride", *more))
+
+
+def _add_show_bands(parser: argparse.ArgumentParser, where: str) -> None:
+    text = f"bands of the images, one or three from 1 on, that {where} shows, such as 4,3,2 (default: the first chosen)"
+    parser.add_argument("--show-bands", metavar="VALUE", help=text)
 
 
 def _add_tile(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,8 @@ def check(options: argparse.Namespace) -> int:
             raise SettingsError(
                 "--fix and --output are both given, which are two runs: one repairs, one shows. Give one."
             )
+        if options.show_bands is not None:
+            raise SettingsError("--fix and --show-bands are both given, but a repair shows nothing. Give one.")
         with progress("repairing") as seen:
             repaired = pixelwise.repair(
                 options.dataset, output=options.fix, num_classes=options.num_classes, progress=seen, **data
@@ -30,9 +32,8 @@ def check(options: argparse.Namespace) -> int:
         return 1 if repaired.left_out else 0
     chosen = _settings(options)
     with progress("checking") as seen:
-        report = pixelwise.check(
-            options.dataset, output=options.output, config=options.config, progress=seen, **data, **chosen
-        )
+        told = {"output": options.output, "show_bands": options.show_bands, "config": options.config}
+        report = pixelwise.check(options.dataset, progress=seen, **told, **data, **chosen)
     sheet = pixelwise.fact_sheet(report, pixelwise.Settings.chosen(options.config, chosen))
     _print(options, lambda: checked_json(report, sheet), lambda: f"{sheet.text()}\n\n{report.text()}")
     return 0 if report.sound else 1
@@ -79,6 +80,7 @@ def train(options: argparse.Namespace) -> int:
         channels=_channels(options),
         split_by=options.split_by,
         quiet=options.quiet,
+        show_bands=options.show_bands,
         **_settings(options),
     )
     facts = {"run": str(result.folder), "model": str(result.bundle), "best_epoch": result.best_epoch}
@@ -102,6 +104,7 @@ def evaluate(options: argparse.Namespace) -> int:
             classes=options.classes,
             channels=_channels(options),
             split_by=options.split_by,
+            show_bands=options.show_bands,
             tile=options.tile,
             device=options.device,
             precision=options.precision,
@@ -167,6 +170,7 @@ def predict(options: argparse.Namespace) -> int:
         as_source=options.as_source,
         palette=options.palette,
         probabilities=options.probabilities,
+        show_bands=options.show_bands,
         tile=options.tile,
         device=options.device,
         precision=options.precision,

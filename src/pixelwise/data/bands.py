@@ -113,11 +113,22 @@ class Bands:
         return bands
 
     def text(self) -> str:
-        """Such as "5 bands of uint16; 0 to 1 for the network: 312 to 4071, 280 to 3900 and 3 more"."""
-        some = "" if self.chosen == tuple(range(1, self.in_file + 1)) else f", of which {_numbered(self.chosen)}"
-        same = len(set(self.ranges)) == 1
-        shown = listed([f"{low:g} to {high:g}" for low, high in (self.ranges[:1] if same else self.ranges)], 4)
-        return f"{self.kind.text()}{some}; 0 to 1 for the network: {shown}"
+        """Such as "2 bands of uint16, all used; the network gets as 0 to 1: band 1 from 312 to 4071, ..."."""
+        outside = " (values outside become 0 or 1)" if self.saturates else ""
+        texts = [f"{low:g} to {high:g}" for low, high in self.ranges]
+        if len(set(texts)) == 1:
+            return f"{self.kind.text()}{self._used()}; the network gets {texts[0]} as 0 to 1{outside}"
+        each = ", ".join(f"band {band} from {text}" for band, text in zip(self.chosen, texts, strict=True))
+        return f"{self.kind.text()}{self._used()}; the network gets as 0 to 1: {each}{outside}"
+
+    def _used(self) -> str:
+        """Which of the bands are used, where there are several."""
+        if self.in_file == 1:
+            return ""
+        if self.chosen == tuple(range(1, self.in_file + 1)):
+            return ", all used"
+        numbers = ", ".join(map(str, self.chosen))
+        return f", of which {numbers} {'are used, in this order' if self.count > 1 else 'is used'}"
 
 
 PHOTOGRAPH = Bands()

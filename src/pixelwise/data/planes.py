@@ -1,6 +1,6 @@
 """Planes: a deep image as Pillow holds it, a picture a band, to be cut, scaled and turned as photographs are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,21 +154,3 @@ def unfit(path: Path, kind: ImageKind, bands: Bands) -> Finding | None:
     code = "image-bands" if kind.depth in known else "image-depth"
     remedy = "Save all images alike: one rule for their values holds for the whole dataset and for its model."
     return Finding(path, f"has {kind.text()}", bands.kind.text(), remedy, code)
-
-
-def shown(image: Picture | DeepImage, bands: Bands, show: Sequence[int] = ()) -> Image.Image:
-    """An RGB picture for people: the bands `show` (from 1, of the file), stretched from their range to 0..255.
-
-    Without `show` the network's first three bands, or its first one in gray.
-    """
-    if isinstance(image, Image.Image):
-        return image
-    if isinstance(image, DeepImage):
-        image = Planes.of(chosen_values(image, bands, Path("image")))
-    places = [bands.chosen.index(band) for band in show] or list(range(3 if bands.count >= 3 else 1))
-    values = image.values()[places].astype(np.float64)
-    low, high = np.array([bands.ranges[place] for place in places]).T[:, :, None, None]
-    stretched = np.rint(255 * np.clip((values - low) / (high - low), 0, 1)).astype(np.uint8)
-    if len(places) == 1:
-        return Image.fromarray(stretched[0]).convert("RGB")
-    return Image.fromarray(np.ascontiguousarray(stretched.transpose(1, 2, 0)))

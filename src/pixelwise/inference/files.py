@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from pixelwise.data.planes import read_picture, shown
+from pixelwise.data.display import Display
+from pixelwise.data.planes import read_picture
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.inputs import count_frames, find_images
 from pixelwise.inference.predictor import Prediction, Predictor
@@ -69,7 +71,7 @@ def predict_files(
     inputs: Sequence[str],
     output: Path,
     *,
-    overlays: bool,
+    overlays: Display | None,
     probabilities: bool,
     as_source: bool = False,
     palette: bool = False,
@@ -78,7 +80,8 @@ def predict_files(
 
     Below a folder given as input, images keep their subfolders. Masks are 8-bit gray PNGs of class ids, with `palette`
     palette PNGs. With `as_source` they hold the values or colours that the classes had before the dataset was
-    repaired or converted, not the class ids; as `NAME.tif` where the value of a class is negative.
+    repaired or converted, not the class ids; as `NAME.tif` where the value of a class is negative. `overlays` says how
+    images are shown below them.
 
     Raises:
         DataError: an input does not exist, a folder has no images of any kind, or two images would give the same mask.
@@ -102,9 +105,8 @@ def predict_files(
             save_source(mask, source_mask(prediction.class_ids, prediction.labels))
         else:
             prediction.save(mask, palette=palette)
-        if overlays:
-            picture = shown(image, predictor.bands)
-            save_png(output / f"{name}_overlay.png", overlay(picture, prediction.class_ids, prediction.labels))
+        if overlays is not None:
+            _save_overlay(output / f"{name}_overlay.png", overlays.picture(image, path), prediction)
         if probabilities:
             _save_probabilities(output / f"{name}_probabilities.npy", prediction)
         report.written.append(mask)
@@ -127,13 +129,15 @@ def _suffix(labels: LabelTable, *, as_source: bool, palette: bool) -> str:
     return source_suffix(source_mask(np.zeros((1, 1), dtype=np.uint8), labels)) if as_source else ".png"
 
 
-def _meaning(*, overlays: bool, as_source: bool, palette: bool) -> str:
+def _meaning(*, overlays: Display | None, as_source: bool, palette: bool) -> str:
+    shown = f"\n{overlays.text()}." if overlays is not None and overlays.text() else ""
     if as_source:
-        return "Masks hold the ids or colours that the classes had before the repair or conversion."
+        return f"Masks hold the ids or colours that the classes had before the repair or conversion.{shown}"
     if palette:
-        return "Masks hold class ids as indices into a palette of colours; do not convert them to gray or RGB."
-    look = "look at the overlays beside them" if overlays else "--overlay or --palette shows them in colour"
-    return f"Masks hold class ids and look black in a viewer; {look}."
+        return f"Masks hold class ids as indices into a palette of colours; do not convert them to gray or RGB.{shown}"
+    is_seen = overlays is not None
+    look = "look at the overlays beside them" if is_seen else "--overlay or --palette shows them in colour"
+    return f"Masks hold class ids and look black in a viewer; {look}.{shown}"
 
 
 def _refuse_overwriting(images: dict[str, Path], output: Path, suffix: str) -> None:
@@ -142,6 +146,10 @@ def _refuse_overwriting(images: dict[str, Path], output: Path, suffix: str) -> N
     for name, path in images.items():
         if (output / f"{name}{suffix}").resolve() == path.resolve():
             raise SettingsError(f"{path}: its mask would overwrite it. Give an --output folder of its own.")
+
+
+def _save_overlay(path: Path, picture: Image.Image, prediction: Prediction) -> None:
+    save_png(path, overlay(picture, prediction.class_ids, prediction.labels))
 
 
 def _save_probabilities(path: Path, prediction: Prediction) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from pixelwise.data.display import Display
 from pixelwise.errors import DataError, MissingExtra
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serving.batching import Batcher
@@ -79,7 +80,7 @@ class Endpoint:
         self.batcher = Batcher(predictor, max_batch=limits.max_batch, metrics=self.metrics)
         self.under_way = 0
         self._threads = ThreadPoolExecutor(_CODEC_THREADS, thread_name_prefix="pixelwise-codec")
-        self._front = front_page(predictor.labels)
+        self._front = front_page(predictor.labels, Display.of(predictor.bands).text())
         gauge = self.metrics.add_gauge
         gauge("pixelwise_requests_under_way", "Images received and not answered.", lambda: self.under_way)
         gauge("pixelwise_queue_images", "Images that wait for the network.", lambda: self.batcher.waiting)

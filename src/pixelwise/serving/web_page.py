@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from functools import cache
+from html import escape
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -17,15 +18,20 @@ class Front(NamedTuple):
     headers: dict[str, str]
 
 
-def front_page(labels: LabelTable) -> Front:
-    """The page for a model of these classes."""
+def front_page(labels: LabelTable, shown: str = "") -> Front:
+    """The page for a model of these classes; `shown` says how the endpoint makes pictures of its images, if it does."""
     classes = [
         {"name": name, "color": hex_color(color)} for name, color in zip(labels.names, labels.colors, strict=True)
     ]
     style, script = _part("page.css"), _part("page.js")
     data = json.dumps(classes).replace("<", "\\u003c")  # a name cannot end the element
     content = _part("index.html")
-    for place, text in (("/*STYLE*/", style), ("/*SCRIPT*/", script), ("/*CLASSES*/", data)):
+    for place, text in (
+        ("/*STYLE*/", style),
+        ("/*SCRIPT*/", script),
+        ("/*CLASSES*/", data),
+        ("/*SHOWN*/", escape(shown)),
+    ):
         content = content.replace(place, text)
     policy = "; ".join(
         [

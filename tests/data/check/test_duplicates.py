@@ -2,6 +2,7 @@ import io
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageDraw, ImageEnhance
 
 from pixelwise.data.check.duplicates import (
@@ -154,6 +155,25 @@ def test_the_same_picture_in_other_bytes_is_the_same(tmp_path):
         False,
         True,
     ]
+
+
+def test_deep_images_are_compared_in_their_own_depth(tmp_path):
+    values = np.random.default_rng(1).integers(0, 65536, (8, 9, 5), dtype=np.uint16)
+    other = values.copy()
+    other[3, 4, 4] ^= 1  # one bit of one band, which 8 bits or three bands would not show
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack", planarconfig="contig")
+    tifffile.imwrite(tmp_path / "b.tif", values.transpose(2, 0, 1), photometric="minisblack", planarconfig="separate")
+    tifffile.imwrite(tmp_path / "c.tif", other, photometric="minisblack", planarconfig="contig")
+    np.save(tmp_path / "d.npy", values.astype(np.float32))
+    found = [same_picture(tmp_path / "a.tif", tmp_path / name) for name in ("b.tif", "c.tif", "d.npy")]
+    assert found == [True, False, False]
+
+
+def test_deep_images_with_the_same_gaps_are_the_same(tmp_path):
+    values = np.array([[0.5, np.nan], [2.0, 3.0]], dtype=np.float32)
+    for name in ("a", "b"):
+        tifffile.imwrite(tmp_path / f"{name}.tif", values, description=name)
+    assert same_picture(tmp_path / "a.tif", tmp_path / "b.tif")
 
 
 def test_a_damaged_file_is_the_same_as_nothing_else(tmp_path):

@@ -7,12 +7,14 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.findings import CODES
 from pixelwise.data.synthetic.dataset import draw_dataset
+from pixelwise.settings import Settings
 from tests.conftest import REAL_DATA
 
 SIZE = (96, 72)
@@ -309,6 +311,38 @@ def _a_colour_image_of_16_bits(root):
     values = np.asarray(image, dtype=">u2") * 257
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     path.write_bytes(png(*image.size, bits=16, kind=2, rows=rows))
+
+
+def as_tiff(path, change, **options):
+    """Replace an image by a TIFF of what `change` makes of its pixels."""
+    tifffile.imwrite(path.with_suffix(".tif"), change(np.asarray(Image.open(path).convert("RGB"))), **options)
+    path.unlink()
+
+
+@plants("image-depth", "scene_0000.tif")
+def _reflectances_among_photographs(root):
+    as_tiff(first(root, "train"), lambda pixels: pixels.astype(np.float32) / 255, photometric="rgb")
+
+
+@plants("image-bands", "scene_0000.tif")
+def _near_infrared_beside_the_colours_of_one_image(root):
+    nir = {"photometric": "rgb", "extrasamples": ["unspecified"]}
+    as_tiff(first(root, "train"), lambda pixels: np.dstack([pixels, pixels[:, :, :1]]), **nir)
+
+
+@plants("image-not-finite", "scene_0000.tif")
+def _no_data_in_reflectances(root):
+    for path in (*files(root, "train"), *files(root, "validation")):
+        as_tiff(path, lambda pixels: pixels.astype(np.float32) / 255, photometric="rgb")
+    pixels = tifffile.imread(first(root, "train"))
+    pixels[:20] = np.nan
+    tifffile.imwrite(first(root, "train"), pixels, photometric="rgb")
+
+
+@plants("value-range", "train", meant=Settings(value_range=(0.0, 255.0)))
+def _deep_images_under_the_range_of_photographs(root):
+    for path in (*files(root, "train"), *files(root, "validation")):
+        as_tiff(path, lambda pixels: pixels.astype(np.uint16) * 257, photometric="rgb")
 
 
 @plants("image-small", "scene_0000.jpg", crop_size=96)

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
+from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.data.dataset.label_map import LabelMap
+from pixelwise.data.display import Display
 from pixelwise.data.findings import Finding
 from pixelwise.labels import LabelTable
 from pixelwise.report.check import drawing
@@ -146,3 +149,37 @@ def test_a_large_jpeg_is_decoded_no_finer_than_needed(tmp_path, monkeypatch):
     monkeypatch.setattr(drawing, "MAX_PIXELS", 100_000)
     (drawn,) = draw(File(save(tmp_path / "a.jpg", np.zeros((2048, 2048, 3))), False))
     assert drawn.picture.size == (256, 256)
+
+
+FIVE = Bands("uint16", 5, (1, 2, 3, 4, 5), ((0.0, 1000.0),) * 5, is_color=False)
+
+
+def deep_tiff(path, *bands, depth="uint16"):
+    """An image of 2 x 1 px, of whose bands the two values are given."""
+    values = np.array(bands, dtype=depth).T[None]
+    tifffile.imwrite(path, values, photometric="minisblack", planarconfig="contig" if len(bands) > 1 else None)
+    return path
+
+
+def test_an_image_of_five_bands_is_drawn_in_the_datasets_ranges_and_this_is_said(tmp_path):
+    image = deep_tiff(tmp_path / "a.tif", [0, 500], [1000, 0], [2000, 0], [0, 0], [0, 1000])
+    (drawn,) = drawings(finding(image), [File(image, False)], LABELS, Display.of(FIVE, (5, 1, 2)))
+    assert drawn.caption == ("image a.tif, 2 x 1 px. Shown: bands 5, 1, 2 as red, green, blue, stretched from 0..1000")
+    # band 5: 0 and 1; band 1: 0 and a half, 127.5, to even; band 2: 1 and 0
+    assert [drawn.picture.getpixel((x, 10)) for x in (10, 200)] == [(0, 0, 255), (255, 128, 0)]
+
+
+def test_an_image_that_is_none_of_the_dataset_is_drawn_in_its_own_range(tmp_path):
+    image = deep_tiff(tmp_path / "a.tif", [0.0, 1.0], depth="float32")
+    (drawn,) = drawings(finding(image, code="image-depth"), [File(image, False)], LABELS, Display.of(FIVE, (5, 1, 2)))
+    assert drawn.caption == (
+        "image a.tif, 2 x 1 px. Shown: band 1 in gray, stretched from each image's own 0.5th to 99.5th percentile"
+    )
+    assert [drawn.picture.getpixel((x, 10)) for x in (10, 200)] == [(0, 0, 0), (255, 255, 255)]
+
+
+def test_bands_of_photographs_are_exchanged_where_this_is_asked_for(tmp_path):
+    image = save(tmp_path / "a.png", [[[10, 20, 30]]])
+    (drawn,) = drawings(finding(image), [File(image, False)], LABELS, Display.of(PHOTOGRAPH, (3, 2, 1)))
+    assert drawn.caption == "image a.png, 1 x 1 px. Shown: bands 3, 2, 1 as red, green, blue"
+    assert drawn.picture.getpixel((0, 0)) == (30, 20, 10)

@@ -28,15 +28,26 @@ def test_content_comes_back_as_it_was_saved(tmp_path):
         facts={"train": {"classes": []}},
         provenance={"seconds": 1.5},
         panels=[a_panel()],
+        bands={"depth": "uint16"},
+        shown="Shown: band 1 in gray",
     )
     content.save(tmp_path)
     found = ReportContent.load(tmp_path)
-    for name in ("title", "labels", "scores", "images", "history", "settings", "facts", "provenance"):
+    for name in ("title", "labels", "scores", "images", "history", "settings", "facts", "provenance", "bands", "shown"):
         assert getattr(found, name) == getattr(content, name)
     assert found.panels[0].name == "a/b"
     for name in ("truth", "predicted", "confidence"):
         assert np.array_equal(getattr(found.panels[0], name), getattr(a_panel(), name))
     assert np.abs(np.asarray(found.panels[0].image).astype(int) - (10, 20, 30)).max() <= 2
+
+
+def test_content_of_before_there_were_bands_is_read(tmp_path):
+    path = ReportContent("t", LABELS).save(tmp_path)
+    before = json.loads(path.read_text())
+    del before["bands"], before["shown"]
+    path.write_text(json.dumps(before))
+    found = ReportContent.load(tmp_path)
+    assert (found.bands, found.shown) == ({}, "")
 
 
 def test_what_was_not_measured_is_null_and_paths_are_text(tmp_path):

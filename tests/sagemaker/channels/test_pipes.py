@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from pixelwise.api.datasets import check
@@ -136,6 +137,25 @@ def test_what_was_spooled_passes_the_check(platform, tmp_path):
     found = collect(channels, tmp_path / "data", spool=tmp_path / "spool", say=lambda line: None)
     report = check(channels=found)
     assert [len(report.splits[split].pairs) for split in ("train", "validation")] == [3, 3]
+
+
+def test_images_of_16_bits_come_through_a_pipe_as_they_are(platform, tmp_path):
+    def tiff(number):
+        values = np.random.default_rng(number).integers(0, 4096, (32, 32, 5), dtype=np.uint16)
+        file = io.BytesIO()
+        tifffile.imwrite(file, values, photometric="minisblack", planarconfig="contig")
+        return file.getvalue()
+
+    images = [tiff(number) for number in range(3)]
+    channels = {}
+    for split in ("train", "validation"):
+        platform(split, framed([record for pair in zip(images, MASKS, strict=True) for record in pair]))
+        channels[split] = Channel(
+            name=split, mode="Pipe", content_type="application/x-recordio", record_wrapper="RecordIO"
+        )
+    found = collect(channels, tmp_path / "data", spool=tmp_path / "spool", say=lambda line: None)
+    assert list(contents(found["train"]).values()) == images
+    assert check(channels=found).bands.kind == ("uint16", 5, False)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixelwise.data.reading import open_image, read_image, to_rgb
-from pixelwise.errors import DataError
+from pixelwise.data.decoders.decode import decode
+from pixelwise.data.planes import deep
+from pixelwise.data.reading import read_image, to_rgb
+from pixelwise.errors import PixelwiseError
 
 WORDS = 10
 """A fingerprint's length in uint64: the coarse hash, 4 words of signs, 4 of which differences count, a digest."""
@@ -97,15 +99,20 @@ def across(first: Fingerprints, second: Fingerprints) -> list[Twin]:
 
 
 def same_picture(first: Path, second: Path) -> bool:
-    """Whether two files have equal bytes, or else equal pixels once decoded and upright."""
+    """Whether two files have equal bytes, or else equal pixels once decoded and upright, in the files' own depth."""
     try:
         if filecmp.cmp(first, second, shallow=False):
             return True
-        if sorted(open_image(first).size) != sorted(open_image(second).size):
+        one, other = decode(first), decode(second)
+        if sorted(one.size) != sorted(other.size):
             return False
-        one, other = read_image(first), read_image(second)
-        return one.size == other.size and one.tobytes() == other.tobytes()
-    except (DataError, OSError):  # a file that does not decode is a finding of its own
+        if isinstance(one, Image.Image) and isinstance(other, Image.Image):
+            one, other = read_image(one), read_image(other)
+            return one.size == other.size and one.tobytes() == other.tobytes()
+        values, others = deep(one).values, deep(other).values
+        is_real = values.dtype.kind == "f"
+        return values.dtype == others.dtype and np.array_equal(values, others, equal_nan=is_real)
+    except (PixelwiseError, OSError):  # a file that does not decode is a finding of its own
         return False
 
 

@@ -7,14 +7,18 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from pixelwise.data.bands import PHOTOGRAPH
 from pixelwise.data.check.report import CheckReport
 from pixelwise.data.dataset.pairs import Pair
+from pixelwise.data.decoders.decode import decode as decode_image
+from pixelwise.data.decoders.deep import DeepImage
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.masks.decoding import read_raw
 from pixelwise.data.masks.judging import ignoring
 from pixelwise.data.masks.raw import ALPHA, RawMask, to_ids
 from pixelwise.data.masks.smoothing import is_smoothed
-from pixelwise.data.reading import load, open_image, orientation, read_image, upright, upright_size
+from pixelwise.data.planes import read_picture
+from pixelwise.data.reading import load, orientation, upright, upright_size
 from pixelwise.data.refusals import count_ids, unequal_sizes
 from pixelwise.data.repair.plan import Plan
 from pixelwise.data.repair.report import LABEL_MAP, ORIENTATION, RENAMED, became, source_text
@@ -24,6 +28,7 @@ from pixelwise.outputs import whole
 from pixelwise.phrases import listed, percent
 
 _SPOILED = {"empty-file", "truncated-file", "unreadable-file", "decompression-bomb", "mask-smoothed"}
+_SPOILED |= {"image-depth", "image-bands"}
 _CONVERTED = {
     "image-cmyk": "converted from CMYK and saved as 8-bit RGB PNG",
     "image-alpha": "transparency dropped, saved as 8-bit RGB PNG",
@@ -78,7 +83,7 @@ class Known:
                 known.spoiled.setdefault(finding.file, finding)
             elif finding.code == "duplicate-stem" and finding.other is not None:
                 known.spoiled[finding.other] = finding  # which of the two is meant is open
-            elif finding.code in _CONVERTED:
+            elif finding.code in _CONVERTED and (report.bands.is_photograph or finding.code != "image-animated"):
                 known.unusual.setdefault(finding.file, []).append(finding.code)
         return known
 
@@ -104,9 +109,7 @@ def examine(pair: Pair, known: Known, num_classes: int | None) -> Examined:
     if spoiled:
         raise LeftOut(*spoiled)
     try:
-        image = open_image(pair.image)
-        exif, size = orientation(image), image.size
-        size = upright_size(load(image, pair.image) if image.format == "TIFF" else image, size)
+        exif, size = _lying(pair.image)
         if pair.mask is None:
             return Examined(None, size, exif, None)
         label_map = pair.label_map and pair.label_map.resolved(num_classes)
@@ -119,6 +122,15 @@ def examine(pair: Pair, known: Known, num_classes: int | None) -> Examined:
     if misfit.code not in ("size-exif", "size-scaled"):
         raise LeftOut(misfit)
     return Examined(raw, size, exif, misfit)
+
+
+def _lying(path: Path) -> tuple[int, tuple[int, int]]:
+    """The EXIF orientation of an image and its (width, height) when upright, as its reader gives it if it is deep."""
+    image = decode_image(path)
+    if isinstance(image, DeepImage):
+        return 1, image.size
+    exif, size = orientation(image), image.size
+    return exif, upright_size(load(image, path) if image.format == "TIFF" else image, size)
 
 
 def repair_pair(task: Task, plan: Plan, known: Known, num_classes: int | None) -> Outcome:
@@ -157,9 +169,11 @@ def _image(pair: Pair, examined: Examined, known: Known) -> tuple[Image.Image | 
     if not changes:
         return None, []
     try:
-        return read_image(pair.image), changes
+        picture = read_picture(pair.image, PHOTOGRAPH)
     except FileFault as fault:
         raise LeftOut(fault.finding) from None
+    assert isinstance(picture, Image.Image)  # of photographs there are no planes
+    return picture, changes
 
 
 def _mask(

@@ -8,8 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
+from pixelwise.data.bands import PHOTOGRAPH, ImageKind
 from pixelwise.data.dataset.label_map import LabelMap
+from pixelwise.data.decoders.decode import decode
+from pixelwise.data.decoders.deep import DeepImage
+from pixelwise.data.display import Display
 from pixelwise.data.findings import Box, FileFault, Finding
+from pixelwise.data.planes import unfit
 from pixelwise.data.reading import mask_values, open_image, orientation, to_rgb, upright
 from pixelwise.data.refusals import IMAGE_EXPECTED, unreadable
 from pixelwise.labels import IGNORE, Color, LabelTable
@@ -47,10 +52,10 @@ class Drawing(NamedTuple):
 
 
 class _Opened(NamedTuple):
-    """A file whose header is read; no image where it cannot be."""
+    """A file whose header is read, a deep image whole; no image where it cannot be."""
 
     file: File
-    image: Image.Image | None
+    image: Image.Image | DeepImage | None
     size: tuple[int, int] = (0, 0)  # (width, height), of an image as it stands upright
     problem: str = ""
 
@@ -63,17 +68,26 @@ class _View(NamedTuple):
     place: Box | None = None  # in the drawing's pixels
 
 
-def drawings(finding: Finding, files: Sequence[File], labels: LabelTable) -> list[Drawing]:
+def drawings(
+    finding: Finding, files: Sequence[File], labels: LabelTable, display: Display | None = None
+) -> list[Drawing]:
     """The files of a finding, the faulty one first; around the finding's place where it has one.
 
-    Files whose sizes are the fault are drawn at one scale. Nothing is raised for a broken file.
+    Files whose sizes are the fault are drawn at one scale. Images are drawn as `display` says, those that do not fit it
+    in their own ranges. Nothing is raised for a broken file.
     """
+    display = display or Display.of(PHOTOGRAPH)
     opened = [_opened(file) for file in files]
     largest = [max(each.size) for each in opened]
     known = [each.size for each in opened if each.image is not None]
     around = _around(finding.place, known[0]) if finding.place and known else None
     return [
-        _drawn(each, around or _whole(each.size, max(largest) if finding.code.startswith("size-") else side), labels)
+        _drawn(
+            each,
+            around or _whole(each.size, max(largest) if finding.code.startswith("size-") else side),
+            labels,
+            display,
+        )
         for each, side in zip(opened, largest, strict=True)
     ]
 
@@ -82,30 +96,47 @@ def _opened(file: File) -> _Opened:
     try:
         if not file.path.is_file():  # a pipe would be waited for
             return _Opened(file, None, problem="is not there")
-        image = open_image(file.path)
+        image = open_image(file.path) if file.is_mask else decode(file.path)
+        if isinstance(image, DeepImage):
+            return _Opened(file, image, image.size)
         turned = not file.is_mask and orientation(image) > 4
         return _Opened(file, image, image.size[::-1] if turned else image.size)
     except Exception as error:  # a decoder meets broken data with all kinds of errors
         return _Opened(file, None, problem=_reason(file.path, error))
 
 
-def _drawn(opened: _Opened, view: _View, labels: LabelTable) -> Drawing:
+def _drawn(opened: _Opened, view: _View, labels: LabelTable, display: Display) -> Drawing:
     file, image, (width, height), problem = opened
     name = f"{'mask' if file.is_mask else 'image'} {file.path.name}"
     if image is None:
         return Drawing(None, name, problem=problem)
     values: tuple[int, ...] = ()
+    said = ""
     try:
-        _load(image, file.path, view)
-        if file.is_mask and image.mode in ("L", "P", "1"):
-            picture, values = _mask(image, file, view, labels)
+        if isinstance(image, DeepImage):
+            picture, said = _deep(image, view, display)
         else:
-            picture = _photograph(image, file, view)
+            _load(image, file.path, view)
+            if file.is_mask and image.mode in ("L", "P", "1"):
+                picture, values = _mask(image, file, view, labels)
+            else:
+                picture = _photograph(image, file, view)
+        if not isinstance(image, DeepImage) and not file.is_mask and display.bands.is_photograph:
+            picture, said = display.picture(picture), display.text()
     except Exception as error:  # see _opened
         return Drawing(None, f"{name}, {width} x {height} px", problem=_reason(file.path, error))
     if view.place:
         picture = _framed(picture, view.place)
-    return Drawing(picture, f"{name}, {width} x {height} px{_where(view, opened.size)}", values)
+    caption = f"{name}, {width} x {height} px{_where(view, opened.size)}"
+    return Drawing(picture, f"{caption}. {said}" if said else caption, values)
+
+
+def _deep(image: DeepImage, view: _View, display: Display) -> tuple[Image.Image, str]:
+    """A part of an image, in its own ranges where it is none of the dataset's kind, and how it was made."""
+    fits = not display.bands.is_photograph and unfit(Path("image"), ImageKind.of(image), display.bands) is None
+    how = display if fits else Display.of_itself(image, display.show)
+    picture = how.picture(image)
+    return _resized(picture.crop(_pixels(view.part, picture.size)), view), how.text()
 
 
 def _reason(path: Path, error: Exception) -> str:
@@ -174,8 +205,12 @@ def _photograph(image: Image.Image, file: File, view: _View) -> Image.Image:
     part = turned.crop(_pixels(view.part, turned.size))
     if file.is_mask and part.mode.startswith(("I", "F")):
         part = _stretched(part)
+    return _resized(to_rgb(part), view)
+
+
+def _resized(part: Image.Image, view: _View) -> Image.Image:
     enlarges = view.size[0] >= part.width
-    return to_rgb(part).resize(view.size, Image.Resampling.NEAREST if enlarges else Image.Resampling.BOX)
+    return part.resize(view.size, Image.Resampling.NEAREST if enlarges else Image.Resampling.BOX)
 
 
 def _stretched(part: Image.Image) -> Image.Image:

@@ -9,6 +9,7 @@ from typing import Any
 from pixelwise.data.check.report import CheckReport
 from pixelwise.data.dataset.channels import IMAGE_SUFFIXES
 from pixelwise.data.dataset.pairs import Pair
+from pixelwise.data.display import Display
 from pixelwise.data.facts.sheet import FactSheet
 from pixelwise.data.findings import CODES, Finding
 from pixelwise.labels import IGNORE, LabelTable
@@ -45,13 +46,15 @@ _VALUES_NAMED = 6
 _FILTER_FROM = 10
 
 
-def write_check(report: CheckReport, sheet: FactSheet, folder: Path) -> None:
+def write_check(
+    report: CheckReport, sheet: FactSheet, folder: Path, *, show_bands: Sequence[int] | str | None = None
+) -> None:
     """Write the page of `write_check_page` and `folder/check.json`, the report with the facts of `sheet`.
 
     Raises:
-        SettingsError: one of them cannot be written.
+        SettingsError: one of them cannot be written, or `show_bands` are none of the images.
     """
-    write_check_page(report, folder)
+    write_check_page(report, folder, show_bands=show_bands)
     write_text(folder / "check.json", json.dumps(checked_json(report, sheet), indent=2) + "\n")
 
 
@@ -60,22 +63,22 @@ def checked_json(report: CheckReport, sheet: FactSheet) -> dict[str, Any]:
     return {**report.to_json(), "facts": sheet.to_json()}
 
 
-def write_check_page(report: CheckReport, folder: Path) -> Path:
+def write_check_page(report: CheckReport, folder: Path, *, show_bands: Sequence[int] | str | None = None) -> Path:
     """Write `folder/index.html` and say where it is; the files of the findings are read again to be drawn.
 
     Of each code the first DRAWN_PER_CODE findings are drawn and the first LISTED_PER_CODE listed.
 
     Raises:
-        SettingsError: the page cannot be written.
+        SettingsError: the page cannot be written, or `show_bands` are none of the images.
     """
     path = folder / "index.html"
-    write_text(path, check_page(report))
+    write_text(path, check_page(report, Display.of(report.bands, show_bands)))
     return path
 
 
-def check_page(report: CheckReport) -> Html:
-    """The page as a text; a file that cannot be decoded is said to be so, in place of its picture."""
-    album = _Album(report)
+def check_page(report: CheckReport, display: Display | None = None) -> Html:
+    """The page as a text, its pictures as `display` says; what cannot be decoded is said in their place."""
+    album = _Album(report, display or Display.of(report.bands))
     root = _common_folder(report)
     sections = [
         Section(name, _TITLES[name], _findings(members, album, root))
@@ -89,8 +92,8 @@ def check_page(report: CheckReport) -> Html:
 class _Album:
     """The pictures of a page, as many as there is room for."""
 
-    def __init__(self, report: CheckReport) -> None:
-        self.report, self.labels = report, report.labels
+    def __init__(self, report: CheckReport, display: Display) -> None:
+        self.report, self.labels, self.display = report, report.labels, display
         self.codes_left = len({finding.code for finding in report.findings})
         self.bytes_left = PICTURE_BYTES
         drawn = [finding for members in _by_code(report.findings).values() for finding in members[:DRAWN_PER_CODE]]
@@ -110,7 +113,7 @@ class _Album:
         return pictures
 
     def _pictures(self, finding: Finding) -> Html:
-        drawn = drawings(finding, self._about(finding), self.labels)
+        drawn = drawings(finding, self._about(finding), self.labels, self.display)
         figures = "".join(_figure(each, self.labels) for each in drawn)
         return Html(f'<div class="pictures">{figures}</div>' if figures else "")
 

@@ -40,13 +40,13 @@ def annotation_format(class_ids: Mask, labels: LabelTable) -> "Figure":
     return drawn
 
 
-def comparison(panel: Panel, labels: LabelTable) -> "Figure":
+def comparison(panel: Panel, labels: LabelTable, *, shown: str = "") -> "Figure":
     """One image and its prediction in eight pictures.
 
     Image, truth, prediction, probability of the chosen class; errors in red on the gray image with their number and
     share, right (green) and wrong (red) pixels, the absolute difference of the ids as the Keras example shows it
     (scaled to 1 by the largest id), with its mean, and the legend. Numbers are those of the pixels drawn; ignored
-    ones do not count.
+    ones do not count. `shown` says how the picture of the image was made, where it is no photograph.
     """
     truth, predicted = panel.truth, panel.predicted
     drawn, places = _grid(2, 4, truth.shape)
@@ -63,7 +63,9 @@ def comparison(panel: Panel, labels: LabelTable) -> "Figure":
     average = f"{difference[counted].mean():.3f}" if counted.any() else "-"
     _show_scale(places[6], difference, f"Absolute difference: {average}", cmap="gray")
     _legend(places[7], labels, truth, predicted)
-    drawn.suptitle(plain(panel.name), x=0.01, ha="left", fontsize=12, fontweight="bold")
+    drawn.suptitle(
+        plain(". ".join(filter(None, (panel.name, shown)))), x=0.01, ha="left", fontsize=12, fontweight="bold"
+    )
     return drawn
 
 

@@ -62,7 +62,10 @@ def _figures(content: ReportContent) -> Iterator[tuple[str, Callable[[], "Figure
     for number, panel in enumerate(content.panels, 1):
         if number == 1:
             yield "annotation-format", partial(annotation_format, panel.truth, labels)
-        yield f"comparison-{number:02}-{_file_name(panel.name)}", partial(comparison, panel, labels)
+        yield (
+            f"comparison-{number:02}-{_file_name(panel.name)}",
+            partial(comparison, panel, labels, shown=content.shown),
+        )
 
 
 def _file_name(name: str) -> str:

@@ -56,6 +56,10 @@ class ReportContent:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Versions, machine, date, seconds: whatever says how the numbers came about."""
     panels: Sequence[Panel] = ()
+    bands: Mapping[str, Any] = field(default_factory=dict)
+    """What `Bands.to_json` gives of images that are no photographs of 8 bits."""
+    shown: str = ""
+    """How the pictures were made of such images, as `Display.text` says it."""
 
     def save(self, folder: Path) -> Path:
         """Write `folder`/content.json, whole or not at all; return its path. Photographs are kept as JPEG.
@@ -69,6 +73,8 @@ class ReportContent:
             "labels": self.labels.to_json(),
             **{name: strict_json(getattr(self, name)) for name in _PARTS},
             "panels": [_panel_json(panel) for panel in self.panels],
+            "bands": self.bands,
+            "shown": self.shown,
         }
         path = folder / CONTENT_FILE
         write_text(path, json.dumps(content, allow_nan=False, default=_plain) + "\n")
@@ -91,6 +97,8 @@ class ReportContent:
                 labels=LabelTable.from_json(content["labels"], source=str(path)),
                 **{name: content[name] for name in _PARTS},
                 panels=[_panel(entry) for entry in content["panels"]],
+                bands=content.get("bands") or {},  # which reports of before there were bands lack
+                shown=str(content.get("shown") or ""),
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image
 
+from pixelwise.data.bands import Bands
 from pixelwise.data.facts.advice import IMBALANCE_LIMIT
 from pixelwise.inference.render import mask_image
 from pixelwise.labels import IGNORE, LabelTable
@@ -44,8 +45,13 @@ def balance_section(facts: Mapping[str, Record], labels: LabelTable) -> Section 
     return Section("balance", "Class distribution", joined([*parts, folded("All shares", shares)]))
 
 
-def facts_section(facts: Mapping[str, Record], labels: LabelTable, provenance: Record) -> Section | None:
-    """Numbers of images, their sizes, the objects in the masks, and how the training's validation was chosen."""
+def facts_section(
+    facts: Mapping[str, Record], labels: LabelTable, provenance: Record, bands: Record | None = None
+) -> Section | None:
+    """Numbers of images, their sizes, the objects in the masks, and how the training's validation was chosen.
+
+    `bands` say what the images are.
+    """
     if not facts:
         return None
     rows = [
@@ -61,10 +67,11 @@ def facts_section(facts: Mapping[str, Record], labels: LabelTable, provenance: R
     head = ["split", "images", "masks", "ignored pixels", "sizes (width x height)"]
     objects = [_objects(name, each, labels) for name, each in facts.items()]
     splits = table(head, rows, caption="The splits")
-    return Section("data", "Data", joined([splits, _made_split(provenance), *objects]))
+    said = [Html(f"<p>Images: {html(Bands.from_json(bands, source='the report').text())}.</p>")] if bands else []
+    return Section("data", "Data", joined([*said, splits, _made_split(provenance), *objects]))
 
 
-def format_section(panels: Sequence[Panel], labels: LabelTable) -> Section | None:
+def format_section(panels: Sequence[Panel], labels: LabelTable, shown: str = "") -> Section | None:
     """A mask as its file holds it beside the same in colours, so that nobody takes it for an empty picture."""
     if not panels:
         return None
@@ -75,7 +82,7 @@ def format_section(panels: Sequence[Panel], labels: LabelTable) -> Section | Non
     stretched = np.where(panel.truth == IGNORE, 255, panel.truth.astype(np.float64) * 255 / max(1, highest))
     raw = Image.fromarray(np.where(panel.truth == IGNORE, 255, panel.truth).astype(np.uint8))
     pictures = [
-        figure(picture(panel.image, f"The image {panel.name}"), f"The image {panel.name}"),
+        figure(picture(panel.image, f"The image {panel.name}"), f"The image {panel.name}{_after(shown)}"),
         figure(
             picture(raw, "The mask as a viewer shows it, nearly black"),
             "Its mask as the file holds it: class ids as grays",
@@ -100,6 +107,10 @@ def format_section(panels: Sequence[Panel], labels: LabelTable) -> Section | Non
         legend = folded(f"Legend: {len(rows)} values", legend)
     body = joined([Html(f"<p>{said}</p>"), Html(f'<div class="pictures">{joined(pictures)}</div>'), legend])
     return Section("format", "Why a mask looks black", body)
+
+
+def _after(shown: str) -> str:
+    return f". {shown}" if shown else ""
 
 
 def _charts(split: str, facts: Record, labels: LabelTable) -> Html:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from pixelwise.bundle import Bundle
+from pixelwise.data.bands import PHOTOGRAPH
 from pixelwise.data.dataset.pairs import Pair
-from pixelwise.data.planes import shown
+from pixelwise.data.display import Display
 from pixelwise.data.reading import read_pair
 from pixelwise.inference.predictor import Predictor
 from pixelwise.report.run.content import Panel, ReportContent
@@ -30,13 +31,15 @@ class Report:
     pairs: Sequence[Pair]  # the examined ones, in order
     facts: Mapping[str, Mapping[str, Any]]  # {split: facts}
     history: Sequence[Mapping[str, Any]]  # lines of metrics.jsonl
+    show_bands: Sequence[int] | str | None = None  # of which the pictures are made; see `Display.of`
 
 
 def write_report_of(report: Report, bundle: Bundle, predictor: Predictor, folder: Path) -> Path:
     """Write `folder`/index.html and content.json, with pictures of the worst, the median and the best images."""
     insight = report.evaluation.insight
     chosen = choose(insight.images) if insight else {}
-    panels = [_panel(report.pairs[i], predictor) for indices in chosen.values() for i in indices]
+    display = Display.of(predictor.bands, report.show_bands)
+    panels = [_panel(report.pairs[i], predictor, display) for indices in chosen.values() for i in indices]
     content = ReportContent(
         title=report.title,
         labels=bundle.labels,
@@ -53,6 +56,8 @@ def write_report_of(report: Report, bundle: Bundle, predictor: Predictor, folder
             "seconds": report.history[-1].get("seconds") if report.history else None,
         },
         panels=panels,
+        bands={} if predictor.bands == PHOTOGRAPH else predictor.bands.to_json(),
+        shown=display.text(),
     )
     return write_report(content, folder)
 
@@ -65,9 +70,10 @@ def read_history(run: Path | None) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.strip()]
 
 
-def _panel(pair: Pair, predictor: Predictor) -> Panel:
+def _panel(pair: Pair, predictor: Predictor, display: Display) -> Panel:
     image, mask = read_pair(pair, predictor.labels, predictor.bands)
     prediction = predictor.predict(image, probabilities=True)
     assert prediction.probabilities is not None
     confidence = prediction.probabilities.max(axis=0)
-    return make_panel(pair.name, shown(image, predictor.bands), np.asarray(mask), prediction.class_ids, confidence)
+    picture = display.picture(image, pair.image)
+    return make_panel(pair.name, picture, np.asarray(mask), prediction.class_ids, confidence)

@@ -36,7 +36,7 @@ def write_report(content: ReportContent, folder: Path) -> Path:
 def run_page(content: ReportContent) -> Html:
     """The page as a text; what the content lacks is left out."""
     diagnosis = diagnose(content.history) if content.history else None
-    pictures, data = picture_sections(content.panels, content.images, content.labels)
+    pictures, data = picture_sections(content.panels, content.images, content.labels, content.shown)
     places = {panel.name: i for i, panel in enumerate(content.panels)}
     found = [
         *_score_sections(content),
@@ -46,9 +46,9 @@ def run_page(content: ReportContent) -> Html:
         images_section(content.images, places, content.labels),
         *quality_sections(content.scores, content.labels),
         definitions_section(content.scores),
-        format_section(content.panels, content.labels),
+        format_section(content.panels, content.labels, content.shown),
         balance_section(content.facts, content.labels),
-        facts_section(content.facts, content.labels, content.provenance),
+        facts_section(content.facts, content.labels, content.provenance, content.bands),
         settings_section(content.settings),
         provenance_section(content.provenance, content.history),
     ]

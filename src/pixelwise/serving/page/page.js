@@ -4,6 +4,7 @@ const classes = JSON.parse(get("table").textContent);
 const colors = classes.map(({ color }) => [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16)));
 const shown = classes.map(() => true);
 const [photo, mask, opacity, status] = ["photo", "mask", "opacity", "status"].map(get);
+const stretched = get("shown").textContent !== "";  // images that a browser decodes in part or not at all
 let file = null, ids = null, size = [0, 0], asking = null;
 
 function say(text, wrong = false) {
@@ -27,6 +28,14 @@ function classMap(buffer) {
   return { ids: new Uint8Array(buffer, 10 + length), size: [width, height] };
 }
 
+// The image as this browser decodes it, else as the endpoint shows it: an overlay without its colours.
+async function pictureOf(image, signal) {
+  const decoded = stretched ? null : await createImageBitmap(image).catch(() => null);
+  if (decoded) return decoded;
+  const answer = await ask(image, "image/png; overlay=true; opacity=0", signal).catch(() => null);
+  return answer && createImageBitmap(await answer.blob()).catch(() => null);
+}
+
 async function look(image) {
   if (asking) asking.abort();
   const mine = asking = new AbortController();
@@ -35,7 +44,7 @@ async function look(image) {
   try {
     const [answer, picture] = await Promise.all([
       ask(image, "application/x-npy", mine.signal).then((reply) => reply.arrayBuffer()),
-      createImageBitmap(image).catch(() => null),
+      pictureOf(image, mine.signal),
     ]);
     if (mine.signal.aborted) return;
     file = image;

@@ -11,9 +11,13 @@ from PIL import Image
 from pixelwise.data.convert.conversion import Item
 from pixelwise.data.convert.objects import Objects
 from pixelwise.data.convert.source import Source
+from pixelwise.data.decoders.arrays import MAGIC
+from pixelwise.data.decoders.decode import decode
+from pixelwise.data.decoders.deep import DeepImage
+from pixelwise.data.file_kinds import FIRST_BYTES, image_format
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.masks.smoothing import is_smoothed, place_between
-from pixelwise.data.reading import load, open_image, read_image, upright_size
+from pixelwise.data.reading import load, read_image, upright_size
 from pixelwise.data.refusals import IMAGE_EXPECTED, count_ids, unknown_ids, unreadable
 from pixelwise.errors import DataError
 from pixelwise.labels import LabelTable
@@ -26,6 +30,15 @@ _KEPT = {
     "BMP": (".bmp",),
     "TIFF": (".tif", ".tiff"),
 }
+
+_DEEP = {
+    "TIFF": (".tif", ".tiff"),
+    "PNG": (".png",),
+    "DICOM": (".dcm", ".dicom"),
+    "JPEG 2000": (".jp2", ".j2k"),
+    "NumPy": (".npy",),
+}
+"""Formats in which a dataset has images of other depths and bands than photographs, and how they end."""
 
 
 class Copied(NamedTuple):
@@ -40,6 +53,8 @@ class Copied(NamedTuple):
 
 def copied(item: Item, source: Source, labels: LabelTable) -> Copied:
     """Image and mask of `item`; the image's bytes stay as they are unless its type is not one that datasets have.
+
+    Images of more than 8 bits or of other bands than red, green and blue are never encoded anew.
 
     Raises:
         FileFault: a file is unreadable, the sizes differ, or the mask would be a fault in a dataset.
@@ -61,7 +76,9 @@ def copied(item: Item, source: Source, labels: LabelTable) -> Copied:
 
 def _image(content: bytes, name: str) -> tuple[bytes, str, tuple[int, int]]:
     """Bytes to write, their suffix and the (width, height) of the upright image; it is decoded to find damage."""
-    image = open_image(content)
+    image = decode(content)
+    if isinstance(image, DeepImage):
+        return content, _deep_suffix(content, name), image.size
     stored = image.size
     suffixes = _KEPT.get(image.format or "")
     try:
@@ -74,6 +91,21 @@ def _image(content: bytes, name: str) -> tuple[bytes, str, tuple[int, int]]:
     size = upright_size(load(image, Path(name), small=True), stored)
     given = os.path.splitext(name)[1].lower()
     return content, given if given in suffixes else suffixes[0], size
+
+
+def _deep_suffix(content: bytes, name: str) -> str:
+    """How the file of a deep image ends; FileFault where its format is none of a dataset's."""
+    kind = "NumPy" if content.startswith(MAGIC) else image_format(content[:FIRST_BYTES])
+    suffixes = _DEEP.get(kind or "")
+    given = os.path.splitext(name)[1].lower()
+    if suffixes is None:
+        raise FileFault(
+            Finding(
+                Path(name), f"has more than 8 bits or other bands in a format that no dataset has ({given or kind})",
+                f"one of {', '.join(_DEEP)}", "Save it as TIFF, which keeps its values.", "image-depth",
+            )
+        )  # fmt: skip
+    return given if given in suffixes else suffixes[0]
 
 
 def _png(image: Image.Image) -> bytes:

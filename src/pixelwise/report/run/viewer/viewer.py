@@ -8,7 +8,7 @@ from typing import Any
 
 from pixelwise.inference.render import WRONG
 from pixelwise.labels import LabelTable
-from pixelwise.report.html import Html, Section, folded, joined, static, swatch
+from pixelwise.report.html import Html, Section, folded, html, joined, static, swatch
 from pixelwise.report.numbers import number
 from pixelwise.report.run.content import Panel
 from pixelwise.report.run.viewer.panel_pictures import DrawnPanel, draw_panels
@@ -23,9 +23,9 @@ _GROUPS = {
 
 
 def picture_sections(
-    panels: Sequence[Panel], images: Sequence[Mapping[str, Any]], labels: LabelTable
+    panels: Sequence[Panel], images: Sequence[Mapping[str, Any]], labels: LabelTable, shown: str = ""
 ) -> tuple[list[Section], dict[str, Any]]:
-    """The panels and the viewer as sections, and what the viewer's script reads."""
+    """The panels and the viewer as sections, and what the viewer's script reads; `shown`: how pictures were made."""
     if not panels:
         return [], {}
     rows = {str(row["name"]): row for row in images}
@@ -37,9 +37,12 @@ def picture_sections(
         "names": list(labels.names),
         "wrong": list(WRONG),
     }
+    said = Html(f'<p class="quiet">{html(shown)}.</p>' if shown else "")
     sections = [
-        Section("viewer", "Look closely", _viewer(panels, groups, labels)),
-        Section("panels", "Images, truth and predictions", _panels(drawn, groups, labels)),
+        Section("viewer", "Look closely", joined(filter(None, (said, _viewer(panels, groups, labels))))),
+        Section(
+            "panels", "Images, truth and predictions", joined(filter(None, (said, _panels(drawn, groups, labels))))
+        ),
     ]
     return sections, data
 
