@@ -4,12 +4,15 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, features
 
+from pixelwise.data.bands import PHOTOGRAPH
+from pixelwise.data.decoders.formats import readable_formats
 from pixelwise.errors import DataError
 from pixelwise.inference import inputs
 from pixelwise.inference.files import predict_files
-from pixelwise.inference.inputs import count_frames, find_images, readable_suffixes
+from pixelwise.inference.inputs import find_images, readable_suffixes
+from pixelwise.inference.pictures import count_frames
 from pixelwise.inference.predictor import Prediction
 from pixelwise.labels import LabelTable
 
@@ -26,11 +29,11 @@ SHIPPED = sorted(FORMATS.keys() & readable_suffixes())
 class Zeros:
     """A predictor that answers with class 0 at the image's size."""
 
-    labels = LabelTable.numbered(2)
+    def __init__(self, bands=PHOTOGRAPH):
+        self.labels, self.bands = LabelTable.numbered(2), bands
 
     def predict(self, image, *, probabilities=False):
-        with Image.open(image) as opened:
-            return Prediction(np.zeros(opened.size[::-1], dtype=np.uint8), self.labels)
+        return Prediction(np.zeros(image.size[::-1], dtype=np.uint8), self.labels)
 
 
 def predicted(tmp_path, *given):
@@ -64,14 +67,11 @@ def test_a_format_is_predicted_in_a_folder_by_a_pattern_and_by_name(photos, tmp_
 @pytest.mark.parametrize(
     ("name", "content", "word"),
     [
-        ("phone.heic", HEIC, "HEIC"),
-        ("phone.HEIF", b"", ".heif"),
         ("camera.nef", b"MM\0*" + bytes(20), ".nef"),
         ("camera.DNG", b"II*\0" + bytes(20), ".dng"),
         ("design.psd", b"8BPS\0\1" + bytes(20), "Photoshop"),
-        ("slice.dcm", DICOM, "DICOM"),
-        ("slice", DICOM, "DICOM"),
-        ("export.data", HEIC, "HEIC"),
+        ("scan.nii", bytes(30), ".nii"),
+        ("export.data", b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(20), "JPEG XL"),
     ],
 )
 def test_an_image_in_a_format_that_is_not_read_is_left_out_and_named(photos, tmp_path, name, content, word):
@@ -83,6 +83,31 @@ def test_an_image_in_a_format_that_is_not_read_is_left_out_and_named(photos, tmp
         assert report.left_out == [f"{path}: images in {word} are not read. Export it as PNG or TIFF."]
         assert f"1 image left out:\n{path}: " in report.text()
         assert report.passed_over == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind", "extra"),
+    [
+        ("phone.heic", HEIC, "HEIC", "heif"),
+        ("phone.HEIF", b"", "HEIC", "heif"),
+        ("export.data", HEIC, "HEIC", "heif"),
+        ("slice.dcm", DICOM, "DICOM", "dicom"),
+        ("slice", DICOM, "DICOM", "dicom"),
+    ],
+)
+def test_an_image_whose_extra_is_missing_is_left_out_with_the_command(
+    photos, tmp_path, monkeypatch, name, content, kind, extra
+):
+    formats = tuple(each for each in readable_formats() if each.extra is None)
+    monkeypatch.setattr(inputs, "readable_formats", lambda: formats)
+    monkeypatch.setattr(inputs, "readable_suffixes", readable_suffixes.__wrapped__)
+    path = photos.folder / name
+    path.write_bytes(content)
+    for given in (photos.folder, path):
+        report = predicted(tmp_path, given)
+        command = f'pip install "pixelwise[{extra}]"'
+        assert report.left_out == [f"{path}: images in {kind} are read with an extra: {command}."]
+        assert not report.complete
 
 
 @pytest.mark.parametrize(
@@ -121,7 +146,8 @@ def test_a_folder_without_anything_like_an_image_is_refused(tmp_path):
 
 def test_a_decoder_that_this_machine_lacks_makes_its_images_left_out(photos, tmp_path, monkeypatch):
     (photos.folder / "b.avif").write_bytes(b"\0\0\0\x1cftypavif" + bytes(20))
-    monkeypatch.setattr(inputs.features, "get_supported_modules", lambda: ["pil", "webp"])
+    monkeypatch.setattr(features, "get_supported_modules", lambda: ["pil", "webp"])
+    monkeypatch.setattr(inputs, "readable_formats", readable_formats.__wrapped__)
     monkeypatch.setattr(inputs, "readable_suffixes", readable_suffixes.__wrapped__)
     assert ".avif" not in inputs.readable_suffixes()
     assert ".webp" in inputs.readable_suffixes()

@@ -89,6 +89,18 @@ def test_json_npy_and_overlay_come_on_request(client):
     assert class_ids(overlaid).shape == (16, 32, 3)
 
 
+@pytest.mark.parametrize("kind", ["image/gif", "image/tiff", "image/*", "application/x-npy"])
+def test_frames_behind_the_first_are_noted_in_the_header_the_json_and_the_log(client, caplog, kind):
+    content = encoded(PIXELS, "GIF", save_all=True, append_images=[Image.new("RGB", (32, 16), "red")])
+    with caplog.at_level(logging.INFO):
+        answer = ask(client, content, kind=kind, Accept="application/json")
+    assert answer.headers["pixelwise-note"] == "the first of 2 frames was used"
+    assert answer.json()["notes"] == ["the first of 2 frames was used"]
+    (line,) = [record for record in caplog.records if record.getMessage() == "request"]
+    assert line.facts["notes"] == ("the first of 2 frames was used",)
+    assert "pixelwise-note" not in ask(client).headers
+
+
 def test_the_default_reply_can_be_another(serve):
     client = serve(default_accept="application/json")
     assert ask(client, Accept="*/*").json()["width"] == 32
@@ -110,7 +122,8 @@ def test_an_empty_body_is_204_whatever_its_type(client):
     ("content", "headers", "status", "message"),
     [
         (PNG, {"Content-Type": "text/csv"}, 415, "text/csv, expected image/jpeg"),
-        (PNG, {"Content-Type": "image/tiff"}, 415, "image/tiff"),
+        (PNG, {"Content-Type": "image/svg+xml"}, 415, "image/svg+xml, expected image/jpeg"),
+        (PNG, {"Content-Type": "application/octet-stream"}, 415, "application/x-image"),
         (encoded(PIXELS, "EPS"), {"Content-Type": "application/x-image"}, 415, "EPS"),
         (PNG, {"Content-Type": "image/png", "Accept": "image/jpeg"}, 406, "image/jpeg, expected one of image/png"),
         (PNG, {"Content-Type": "image/png", "Accept": "image/png;overlay;opacity=7"}, 400, "opacity is 7"),

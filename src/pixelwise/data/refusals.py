@@ -6,11 +6,12 @@ from pathlib import Path
 from PIL import Image
 
 from pixelwise.data.dataset.pairs import Pair
+from pixelwise.data.decoders.formats import IMAGE_FORMATS
 from pixelwise.data.findings import Box, Finding
 from pixelwise.labels import IGNORE, MAX_CLASSES
-from pixelwise.phrases import listed
+from pixelwise.phrases import listed, shortened
 
-IMAGE_EXPECTED = "a complete JPEG, PNG, WebP, BMP or TIFF image"
+IMAGE_EXPECTED = f"a complete image ({IMAGE_FORMATS})"
 MASK_EXPECTED = "an 8-bit PNG of one channel whose values are class ids"
 NO_BYTES = "is empty (0 bytes)"
 
@@ -82,10 +83,21 @@ def unreadable(path: Path, reason: Exception | str, expected: str) -> Finding:
     code = "unreadable-file"
     if isinstance(reason, Exception):
         code = "truncated-file" if any(word in str(reason).lower() for word in _TRUNCATED) else code
-        reason = f"cannot be decoded ({reason})"
+        reason = f"cannot be decoded ({_one_line(reason)})"
     elif reason == NO_BYTES:
         code = "empty-file"
     return Finding(path, reason, expected, "Replace the file or remove the pair.", code)
+
+
+def too_large(path: Path, size: tuple[int, int], most: int) -> Finding:
+    """The fault of an image of more than `most` pixels; `size` is (width, height)."""
+    limit = f"at most {most // 10**6} million pixels" if most % 10**6 == 0 else f"at most {most} pixels"
+    return Finding(path, f"is {size[0]} x {size[1]} px", limit, "Cut it into tiles.", "decompression-bomb")
+
+
+def _one_line(error: Exception) -> str:
+    """What a decoder says, which may be a page with the reasons of all its plug-ins."""
+    return shortened(" ".join(str(error).split()) or type(error).__name__, 200)
 
 
 def wrong_mask(path: Path, mask: Image.Image) -> Finding:

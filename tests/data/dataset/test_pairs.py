@@ -64,9 +64,9 @@ def test_manifests_notes_and_hidden_files_are_tolerated(tmp_path):
 
 
 def test_a_file_of_another_type_is_a_warning(tmp_path):
-    make_files(tmp_path, "train/a.jpg", "train/b.heic", "train_annotation/a.png")
+    make_files(tmp_path, "train/a.jpg", "train/b.psd", "train_annotation/a.png")
     (fault,) = find(tmp_path)[1]
-    assert (fault.file.name, fault.severity) == ("b.heic", "warning")
+    assert (fault.file.name, fault.severity) == ("b.psd", "warning")
 
 
 def test_unmatched_files_are_found_both_ways(tmp_path):

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pixelwise.data.decoders.formats import IMAGE_FORMATS
 from pixelwise.data.findings import Finding
-
-IMAGE_FORMATS = "JPEG, PNG, WebP, BMP or TIFF"
 
 # Manifests, label maps and notes lie among images in real datasets; they are nobody's fault.
 _TOLERATED_SUFFIXES = frozenset({".json", ".jsonl", ".manifest", ".txt", ".md"})
@@ -27,15 +26,21 @@ class Listing:
     findings: list[Finding] = field(default_factory=list)
 
     @classmethod
-    def of(cls, folder: Path, suffixes: frozenset[str], *, root: Path) -> "Listing":
+    def of(
+        cls, folder: Path, suffixes: frozenset[str], *, root: Path, otherwise: frozenset[str] = frozenset()
+    ) -> "Listing":
         """Every visible file with one of `suffixes` below `folder`, a part of the dataset at `root`.
 
+        Where there is none, every file with one of `otherwise`.
         Subfolders are searched, links are followed once; nested `*_annotation` folders (an S3 prefix `train` also
         brings `train_annotation`) and hidden files are passed over.
         """
-        listing = cls(folder, suffixes)
+        findings: list[Finding] = []
         links: list[str] = []
-        for path in _walk(folder, "", listing.findings, links, set()):
+        paths = list(_walk(folder, "", findings, links, set()))
+        known = {os.path.splitext(path)[1].lower() for path in paths}
+        listing = cls(folder, suffixes if suffixes & known else suffixes | otherwise, findings=findings)
+        for path in paths:
             listing._add(path)
         outside = _leading_out(folder, links, root)
         if outside:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, overload
 
-from pixelwise.data.dataset.channels import CHANNELS, IMAGE_SUFFIXES, SPLITS
+from pixelwise.data.dataset.channels import ARRAY_SUFFIXES, CHANNELS, IMAGE_SUFFIXES, SPLITS
 from pixelwise.data.dataset.label_map import LabelMap, find_label_maps
 from pixelwise.data.dataset.layout import MASK_ENDINGS, find_layout, missing_channel, shown, subfolders
 from pixelwise.data.dataset.listing import Listing
@@ -18,9 +18,6 @@ from pixelwise.data.findings import Finding
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.values import unknown_name
-
-# A mask of another type is matched too, so that the fault is its type and not a missing mask.
-_MASK_SUFFIXES = IMAGE_SUFFIXES | {".gif"}
 
 
 class Pair(NamedTuple):
@@ -152,11 +149,12 @@ def find_pairs(
     """
     if images.is_file():
         return _listed_pairs(images, label_map)
-    image_listing = Listing.of(images, IMAGE_SUFFIXES, root=root or images)
+    image_listing = Listing.of(images, IMAGE_SUFFIXES, root=root or images, otherwise=ARRAY_SUFFIXES)
     findings, names = image_listing.findings, sorted(image_listing.files)
     if masks is None:
         return Pairs(images, None, [(name, image_listing.files[name], "") for name in names]), findings
-    mask_listing = Listing.of(masks, _MASK_SUFFIXES, root=root or masks)
+    # A mask of another type is matched too, so that the fault is its type and not a missing mask.
+    mask_listing = Listing.of(masks, IMAGE_SUFFIXES, root=root or masks, otherwise=ARRAY_SUFFIXES)
     findings += mask_listing.findings
     mask_listing.shorten(_ending_of_masks(image_listing, mask_listing))
     if image_listing.files and mask_listing.files:
