@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from pixelwise.data.decoders.formats import PROBABILITIES
 from pixelwise.data.planes import shown
@@ -105,8 +106,7 @@ def predict_files(
         else:
             prediction.save(mask, palette=palette)
         if overlays:
-            drawn = overlay(shown(image, predictor.bands), prediction.class_ids, prediction.labels)
-            save_png(output / f"{name}_overlay.png", drawn)
+            _save_overlay(output / f"{name}_overlay.png", shown(image, predictor.bands), prediction)
         if probabilities:
             _save_probabilities(output / f"{name}{PROBABILITIES}", prediction)
         report.written.append(mask)
@@ -140,6 +140,10 @@ def _refuse_overwriting(images: dict[str, Path], output: Path) -> None:
     for name, path in images.items():
         if (output / f"{name}.png").resolve() == path.resolve():
             raise SettingsError(f"{path}: its mask would overwrite it. Give an --output folder of its own.")
+
+
+def _save_overlay(path: Path, picture: Image.Image, prediction: Prediction) -> None:
+    save_png(path, overlay(picture, prediction.class_ids, prediction.labels))
 
 
 def _save_probabilities(path: Path, prediction: Prediction) -> None:

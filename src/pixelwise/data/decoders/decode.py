@@ -62,7 +62,7 @@ def _decoded(content: bytes, name: Path, max_pixels: int) -> Image.Image | DeepI
 def _deeper(content: bytes, image: Image.Image) -> DeepImage | None:
     """What Pillow, which opened it, would make 8 bits of."""
     if image.format == "PNG" and loses_bits(image):
-        return read_png(content, image)
+        return read_png(content)
     if image.format == "JPEG2000" and bits_of(content) > 8:
         return deep_image(read_jpeg2000(content), is_color=image.mode in ("RGB", "RGBA"))
     return deep_image(np.asarray(image)) if image.mode.startswith(("I", "F")) else None

@@ -34,7 +34,7 @@ def read_dicom(content: bytes, *, max_pixels: int) -> DeepImage:
         file: Any = pydicom.dcmread(io.BytesIO(content))
         frames = int(file.get("NumberOfFrames", 1) or 1)
         if "PixelData" not in file:
-            raise NotAnImage("is DICOM without an image")
+            raise NotAnImage("is DICOM without an image, or ends before it")
         if frames > 1:
             raise NotAnImage(f"is DICOM of {frames} frames, expected one")
         require_size(int(file.Columns), int(file.Rows), int(file.SamplesPerPixel), max_pixels=max_pixels)
