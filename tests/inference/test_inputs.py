@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, TiffImagePlugin, features
 
-from pixelwise.data.bands import PHOTOGRAPH
+from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.data.decoders.formats import readable_formats
 from pixelwise.errors import DataError
 from pixelwise.inference import inputs
@@ -190,3 +191,74 @@ def test_damage_behind_the_first_frame_loses_nothing(photos, tmp_path):
     path.write_bytes(content)
     report = predicted(tmp_path, path)
     assert (report.complete, len(report.written)) == (True, 1)
+
+
+def array(path, values):
+    np.save(path, values)
+    return path
+
+
+def test_arrays_are_predicted_by_their_shape_and_what_predict_wrote_is_not(photos, tmp_path):
+    five = Bands("uint16", 5, (1, 2, 3, 4, 5), ((0.0, 4095.0),) * 5, is_color=False)
+    image = array(photos.folder / "scene.npy", np.zeros((20, 30, 5), np.uint16))
+    (photos.folder / "a.jpg").unlink()
+    for name, values in (
+        ("b_probabilities.npy", np.zeros((3, 20, 30), np.float16)),
+        ("ids.npy", np.arange(9)),
+        ("names.npy", np.array(["a", "b"])),
+        ("batch.npy", np.zeros((4, 20, 30, 3))),
+        ("empty.npy", np.zeros((0, 3))),
+    ):
+        array(photos.folder / name, values)
+    (photos.folder / "broken.npy").write_bytes(b"\x93NUMPY\1\0")
+    for given in (photos.folder, photos.folder / "*.npy", photos.folder / "*"):
+        report = predict_files(Zeros(five), [str(given)], tmp_path / "masks", overlays=False, probabilities=False)
+        assert report.complete
+        assert report.written == [tmp_path / "masks" / "scene.png"]
+        assert report.passed_over == 6
+    report = predict_files(Zeros(five), [str(image)], tmp_path / "masks", overlays=True, probabilities=False)
+    with Image.open(tmp_path / "masks" / "scene_overlay.png") as drawn:
+        assert drawn.size == (30, 20)
+
+
+def test_an_array_beside_a_picture_of_its_name_is_something_else(photos, tmp_path):
+    array(photos.folder / "a.npy", np.zeros((20, 30), np.uint8))
+    report = predicted(tmp_path, photos.folder)
+    assert (report.written, report.passed_over) == ([tmp_path / "masks" / "a.png"], 1)
+    with Image.open(report.written[0]) as mask:
+        assert mask.size == (8, 6)
+
+
+def test_images_that_do_not_fit_the_model_are_named_in_the_words_of_predict(photos, tmp_path):
+    path = photos.folder / "deep.tif"
+    tifffile.imwrite(path, np.zeros((4, 5, 6), np.uint16), photometric="minisblack", planarconfig="contig")
+    broken = photos.folder / "broken.png"
+    broken.write_bytes(b"<html>no such file</html>")
+    report = predicted(tmp_path, photos.folder)
+    formats = "JPEG, PNG, WebP, BMP, TIFF, GIF, JPEG 2000, AVIF, HEIC, DICOM, NumPy and 8 more"
+    assert report.failed == [
+        f"{broken}: is not an image but an HTML page, as a server sends it in place of a file. Expected a complete "
+        f"image ({formats}). Leave it out or replace it.",
+        f"{path}: has 6 bands of uint16. Expected 3 bands of uint8, as the model takes them. Leave it out or replace "
+        "it.",
+    ]
+    assert not report.complete
+    assert len(report.written) == 1
+
+
+def test_what_is_lost_of_16_bits_is_said_in_numbers(photos, tmp_path):
+    # 0 to 9 of 255 once they are divided by 257
+    values = (np.arange(10, dtype=np.uint16) * 257).reshape(2, 5)
+    path = photos.folder / "micro.tif"
+    tifffile.imwrite(path, values)
+    report = predicted(tmp_path, photos.folder)
+    assert report.notes == [f"{path}: 16 bits a channel were reduced to 8: 10 of 256 levels are left"]
+    assert report.complete
+
+
+def test_pages_of_deep_files_are_counted(photos, tmp_path):
+    path = photos.folder / "stack.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for _ in range(3):
+            writer.write(np.full((4, 5), 65535, np.uint16), metadata=None)
+    assert predicted(tmp_path, path).notes[0] == f"{path}: the first of 3 frames was used"

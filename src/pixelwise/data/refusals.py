@@ -100,6 +100,11 @@ def _one_line(error: Exception) -> str:
     return shortened(" ".join(str(error).split()) or type(error).__name__, 200)
 
 
+def foreign_mask(path: Path, found: str) -> Finding:
+    """The fault of a mask in a format that images alone may have."""
+    return Finding(path, found, MASK_EXPECTED, "Save its class ids as 8-bit PNG of one channel.", "mask-format")
+
+
 def wrong_mask(path: Path, mask: Image.Image) -> Finding:
     """The fault of a file that holds something other than class ids."""
     if mask.format in ("JPEG", "WEBP"):

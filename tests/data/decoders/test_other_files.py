@@ -14,8 +14,10 @@ from PIL import Image
 from pixelwise.data.decoders.decode import decode
 from pixelwise.data.decoders.deep import DeepImage
 from pixelwise.data.decoders.formats import FORMATS, IMAGE_SUFFIXES
-from pixelwise.data.decoders.opening import read_image
+from pixelwise.data.decoders.opening import open_mask, read_image
 from pixelwise.data.file_kinds import image_format
+from pixelwise.data.findings import FileFault
+from pixelwise.data.refusals import MASK_EXPECTED
 from pixelwise.errors import DataError, MissingExtra
 
 NUMBERS = np.random.default_rng(1)
@@ -181,6 +183,20 @@ def test_without_its_package_a_format_names_the_extra(monkeypatch, package, cont
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtra, match="pip install"):
         decode(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [("a.npy", npy(np.zeros((4, 5), np.uint8)), "is a NumPy array"), ("a.dcm", bytes(128) + b"DICM", "is a DICOM")],
+)
+def test_an_array_in_place_of_a_mask_is_a_fault_of_the_mask(tmp_path, name, content, found):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(FileFault) as caught:
+        open_mask(path)
+    finding = caught.value.finding
+    assert (finding.code, finding.found, finding.expected) == ("mask-format", found, MASK_EXPECTED)
+    assert "8-bit PNG" in finding.remedy
 
 
 def test_no_two_formats_share_a_suffix_a_content_type_or_a_decoder():

@@ -16,6 +16,7 @@ from pixelwise.data.refusals import (
     IMAGE_EXPECTED,
     MASK_EXPECTED,
     NO_BYTES,
+    foreign_mask,
     too_large,
     unreadable,
     wrong_mask,
@@ -115,7 +116,11 @@ def decode_mask(path: Path) -> Image.Image:
 
 def open_mask(path: Path) -> Image.Image:
     """A PNG of one channel and at most 8 bits (mode "L", "P" or "1") whose pixels are not read yet."""
-    mask = open_image(path)
+    content = read_content(path)
+    kind = "NumPy array" if content.startswith(b"\x93NUMPY") else image_format(content[:FIRST_BYTES])
+    if kind in ("NumPy array", "DICOM"):
+        raise FileFault(foreign_mask(path, f"is a {kind}"))
+    mask = open_image(content, path)
     if mask.format != "PNG" or mask.mode not in ("L", "P", "1"):
         raise FileFault(wrong_mask(path, mask))
     return mask

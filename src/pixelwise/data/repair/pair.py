@@ -7,14 +7,18 @@ from typing import NamedTuple
 
 from PIL import Image
 
+from pixelwise.data.bands import PHOTOGRAPH
 from pixelwise.data.check.report import CheckReport
 from pixelwise.data.dataset.label_map import LabelMap
 from pixelwise.data.dataset.pairs import Pair
+from pixelwise.data.decoders.decode import decode as decode_image
+from pixelwise.data.decoders.deep import DeepImage
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.masks.decoding import decode
 from pixelwise.data.masks.raw import ALPHA, RawMask, to_ids
 from pixelwise.data.masks.smoothing import is_blended, is_smoothed
-from pixelwise.data.reading import load, open_image, orientation, read_image, upright, upright_size
+from pixelwise.data.planes import read_picture
+from pixelwise.data.reading import load, open_image, orientation, upright, upright_size
 from pixelwise.data.refusals import MASK_EXPECTED, count_ids, unequal_sizes, wrong_mask
 from pixelwise.data.repair.plan import Plan
 from pixelwise.data.repair.report import LABEL_MAP, ORIENTATION, RENAMED, became, source_text
@@ -91,6 +95,7 @@ class Examined(NamedTuple):
     size: tuple[int, int]  # (width, height) of the upright image
     orientation: int
     misfit: Finding | None
+    is_deep: bool = False  # an image of more than 8 bits or of other bands than a photograph's
 
 
 def examine(pair: Pair, known: Known, num_classes: int | None) -> Examined:
@@ -105,21 +110,23 @@ def examine(pair: Pair, known: Known, num_classes: int | None) -> Examined:
     if spoiled:
         raise LeftOut(*spoiled)
     try:
-        image = open_image(pair.image)
-        exif, size = orientation(image), image.size
-        size = upright_size(load(image, pair.image) if image.format == "TIFF" else image, size)
+        image = decode_image(pair.image)
+        size, exif, is_deep = image.size, 1, isinstance(image, DeepImage)
+        if not isinstance(image, DeepImage):
+            exif = orientation(image)
+            size = upright_size(load(image, pair.image) if image.format == "TIFF" else image, size)
         if pair.mask is None:
-            return Examined(None, size, exif, None)
+            return Examined(None, size, exif, None, is_deep)
         label_map = pair.label_map and pair.label_map.resolved(num_classes)
         raw = read_raw(pair.mask, label_map)
     except FileFault as fault:
         raise LeftOut(fault.finding) from None
     if raw.image.size == size:
-        return Examined(raw, size, exif, None)
+        return Examined(raw, size, exif, None, is_deep)
     misfit = unequal_sizes(pair, size, raw.image.size, turned=exif > 4)
     if misfit.code not in ("size-exif", "size-scaled"):
         raise LeftOut(misfit)
-    return Examined(raw, size, exif, misfit)
+    return Examined(raw, size, exif, misfit, is_deep)
 
 
 def read_raw(path: Path, label_map: LabelMap | None = None) -> RawMask:
@@ -173,16 +180,26 @@ def _image(pair: Pair, examined: Examined, known: Known) -> tuple[Image.Image | 
     An image with an EXIF orientation is saved upright: our reader would turn it, but not every tool does, and its
     mask lies as it is shown. It becomes a PNG, as a JPEG would lose quality with every saving.
     """
-    changes = [(code, _CONVERTED[code]) for code in known.unusual.get(pair.image, [])]
+    codes = known.unusual.get(pair.image, [])
+    if examined.is_deep:  # such a file stays as it is unless photographs are wanted
+        codes = [code for code in codes if code == "image-16-bit"]
+    changes = [(code, _CONVERTED[code]) for code in codes]
     if 2 <= examined.orientation <= 8:
         text = f"turned upright by its EXIF orientation {examined.orientation} and saved as PNG"
         changes.insert(0, (ORIENTATION, text))
     if not changes:
         return None, []
     try:
-        return read_image(pair.image), changes
+        return _reduced(pair.image), changes
     except FileFault as fault:
         raise LeftOut(fault.finding) from None
+
+
+def _reduced(path: Path) -> Image.Image:
+    """An image of any depth in RGB of 8 bits."""
+    picture = read_picture(path, PHOTOGRAPH)
+    assert isinstance(picture, Image.Image)
+    return picture
 
 
 def _mask(
