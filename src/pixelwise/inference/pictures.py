@@ -81,7 +81,8 @@ def _levels(found: DeepImage, picture: Picture, bands: Bands) -> list[str]:
         return []
     histogram = picture.histogram()
     levels = sum(any(histogram[level::256]) for level in range(256))
-    return [f"16 bits a channel were reduced to 8: {levels} of 256 levels are left"]
+    left = f"{levels} of 256 levels {'is' if levels == 1 else 'are'} left"
+    return [f"16 bits a channel were reduced to 8: {left}"]
 
 
 def _transparency(image: Image.Image) -> list[str]:

@@ -1,6 +1,7 @@
 """Open and load an image file with Pillow: RGB of 8 bits, and masks of one channel."""
 
 import io
+import logging
 import threading
 from pathlib import Path
 
@@ -42,6 +43,10 @@ _TRANSPOSITIONS = {
     8: Image.Transpose.ROTATE_90,
 }
 _opening = threading.Lock()
+
+# What they log of damaged files and of bands that they do not read, refusals say; unhandled it would go to the terminal.
+for _library in ("PIL", "tifffile", "pydicom"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 def read_image(source: Path | bytes | Image.Image, name: Path | None = None) -> Image.Image:
