@@ -44,7 +44,7 @@ _TRANSPOSITIONS = {
 }
 _opening = threading.Lock()
 
-# What they log of damaged files and of bands that they do not read, refusals say; unhandled it would go to the terminal.
+# What they log of damaged files and of bands that they do not read, refusals say; it would go to the terminal too.
 for _library in ("PIL", "tifffile", "pydicom"):
     logging.getLogger(_library).addHandler(logging.NullHandler())
 
