@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from pixelwise.data.bands import PHOTOGRAPH
 from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.data.repair.dataset import repair
@@ -24,7 +25,7 @@ class Fixed:
     """A predictor that answers every image alike."""
 
     def __init__(self, labels, class_ids=CLASS_IDS):
-        self.labels, self.class_ids = labels, class_ids
+        self.labels, self.class_ids, self.bands = labels, class_ids, PHOTOGRAPH
 
     def predict(self, image, *, probabilities=False):
         return Prediction(self.class_ids, self.labels)

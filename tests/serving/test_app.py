@@ -1,17 +1,23 @@
 import io
 import logging
 import threading
+import types
 
 import numpy as np
 import pytest
+import tifffile
+import torch
 from PIL import Image
 from starlette.testclient import TestClient
 
+from pixelwise.data.bands import Bands
 from pixelwise.errors import SettingsError
+from pixelwise.inference.predictor import Predictor
+from pixelwise.runtime import Runtime
 from pixelwise.serving.app import create_app
 from pixelwise.serving.limits import Limits
 from pixelwise.serving.protobuf_record import decode_record
-from tests.serving.conftest import EXPECTED, PIXELS, encoded, until
+from tests.serving.conftest import EXPECTED, LABELS, PIXELS, encoded, until
 
 PNG = encoded(PIXELS)
 
@@ -89,6 +95,18 @@ def test_json_npy_and_overlay_come_on_request(client):
     assert class_ids(overlaid).shape == (16, 32, 3)
 
 
+@pytest.mark.parametrize("kind", ["image/gif", "image/tiff", "image/*", "application/x-npy"])
+def test_frames_behind_the_first_are_noted_in_the_header_the_json_and_the_log(client, caplog, kind):
+    content = encoded(PIXELS, "GIF", save_all=True, append_images=[Image.new("RGB", (32, 16), "red")])
+    with caplog.at_level(logging.INFO):
+        answer = ask(client, content, kind=kind, Accept="application/json")
+    assert answer.headers["pixelwise-note"] == "the first of 2 frames was used"
+    assert answer.json()["notes"] == ["the first of 2 frames was used"]
+    (line,) = [record for record in caplog.records if record.getMessage() == "request"]
+    assert line.facts["notes"] == ("the first of 2 frames was used",)
+    assert "pixelwise-note" not in ask(client).headers
+
+
 def test_the_default_reply_can_be_another(serve):
     client = serve(default_accept="application/json")
     assert ask(client, Accept="*/*").json()["width"] == 32
@@ -110,7 +128,8 @@ def test_an_empty_body_is_204_whatever_its_type(client):
     ("content", "headers", "status", "message"),
     [
         (PNG, {"Content-Type": "text/csv"}, 415, "text/csv, expected image/jpeg"),
-        (PNG, {"Content-Type": "image/tiff"}, 415, "image/tiff"),
+        (PNG, {"Content-Type": "image/svg+xml"}, 415, "image/svg+xml, expected image/jpeg"),
+        (PNG, {"Content-Type": "application/octet-stream"}, 415, "application/x-image"),
         (encoded(PIXELS, "EPS"), {"Content-Type": "application/x-image"}, 415, "EPS"),
         (PNG, {"Content-Type": "image/png", "Accept": "image/jpeg"}, 406, "image/jpeg, expected one of image/png"),
         (PNG, {"Content-Type": "image/png", "Accept": "image/png;overlay;opacity=7"}, 400, "opacity is 7"),
@@ -235,3 +254,24 @@ def test_a_line_of_the_log_has_the_facts_of_a_request(client, caplog):
     facts = record.facts
     assert (facts["path"], facts["status"], facts["width"], facts["height"]) == ("/invocations", 200, 32, 16)
     assert (facts["received_bytes"], facts["request_id"], facts["reply"]) == (len(PNG), "abc", "image/png")
+
+
+def test_a_model_of_five_bands_is_served_through_the_same_paths(network):
+    bands = Bands("uint16", 5, (1, 2, 3, 4, 5), ((0.0, 4095.0),) * 5, is_color=False)
+    bundle = types.SimpleNamespace(labels=LABELS, bands=bands, temperature=1.0, build_model=network.eval)
+    predictor = Predictor(bundle, Runtime(torch.device("cpu"), torch.float32))
+    values = np.zeros((16, 32, 5), np.uint16)
+    values[:, :, 0] = PIXELS  # the network looks at the first channel: class 1 where it is above 127
+    body, array = io.BytesIO(), io.BytesIO()
+    tifffile.imwrite(body, values, photometric="minisblack", planarconfig="contig", compression="lzw")
+    np.save(array, np.tile(values, (2, 1, 1)))
+    with TestClient(create_app(predictor)) as client:
+        assert np.array_equal(class_ids(ask(client, body.getvalue(), kind="image/tiff")), EXPECTED)
+        assert np.array_equal(class_ids(ask(client, array.getvalue(), kind="application/x-npy"))[16:], EXPECTED)
+        overlaid = ask(client, body.getvalue(), kind="image/*", Accept="image/png;overlay=true")
+        assert class_ids(overlaid).shape == (16, 32, 3)
+        refused = ask(client)
+        assert (refused.status_code, refused.json()["error"]) == (
+            400,
+            "The image has 3 bands of uint8, expected 5 bands of uint16, as the model takes them. Send such an image.",
+        )

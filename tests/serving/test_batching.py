@@ -47,6 +47,15 @@ def test_images_that_queue_go_together_when_their_size_is_equal(batcher, network
     assert network.shapes == [(1, 3, 4, 4), (3, 3, 16, 32), (2, 3, 32, 16), (1, 3, 16, 32)]
 
 
+def test_images_of_one_size_and_different_depths_do_not_go_together(batcher, network):
+    held(batcher, network)
+    answers = [batcher.submit(pixels) for pixels in (WIDE, WIDE.astype(np.int16), WIDE)]
+    network.gate.set()
+    for answer in answers:
+        assert np.array_equal(answer.result(30).class_ids, EXPECTED)
+    assert network.shapes[1:] == [(2, 3, 16, 32), (1, 3, 16, 32)]
+
+
 def test_probabilities_are_only_for_those_who_asked(batcher, network):
     held(batcher, network)
     plain, detailed = batcher.submit(WIDE), batcher.submit(np.full((16, 32, 3), 127, np.uint8), probabilities=True)

@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pixelwise.errors import DataError, SettingsError
+from pixelwise.data.bands import PHOTOGRAPH, Bands
+from pixelwise.errors import SettingsError
 from pixelwise.inference.predictor import Prediction
 from pixelwise.labels import LabelTable
 from pixelwise.serving import codecs
-from pixelwise.serving.codecs import choose_reply, decode_image, require_default, require_room, summary
+from pixelwise.serving.codecs import choose_reply, require_default, require_room, summary
 from pixelwise.serving.limits import Refusal
 from pixelwise.serving.protobuf_record import decode_record
-from tests.serving.conftest import PIXELS, encoded
+from pixelwise.serving.requests import Received
 
 LABELS = LabelTable.named(["sky", "road", "car"], {0: (0, 0, 255), 1: (0, 255, 0), 2: (255, 0, 0)})
 CLASS_IDS = np.array([[0, 0, 1], [0, 1, 1]], dtype=np.uint8)
@@ -22,7 +23,7 @@ PHOTO = np.full((2, 3, 3), 100, dtype=np.uint8)
 
 
 def reply(accept):
-    return choose_reply(accept).encode(PHOTO, PREDICTION)
+    return choose_reply(accept).encode(Received(PHOTO, PHOTOGRAPH), PREDICTION)
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "image/png", "image/png; palette=false"])
@@ -46,9 +47,21 @@ def test_an_overlay_is_the_photo_under_the_colours():
     assert np.asarray(Image.open(io.BytesIO(reply("image/png;overlay;opacity=1"))))[0, 0].tolist() == [0, 0, 255]
 
 
+def test_an_overlay_of_deep_bands_lies_on_the_image_stretched_from_its_range():
+    bands = Bands("uint16", 2, (1, 2), ((1000.0, 1200.0), (0.0, 1.0)), is_color=False)
+    values = np.zeros((2, 3, 2), dtype=np.uint16)
+    values[:, :, 0] = [[900, 1000, 1040], [1100, 1200, 4095]]  # 0, 0, 51, 127.5, 255 and 255 of gray
+    received = Received(values, bands)
+    png = choose_reply("image/png; overlay=true; opacity=0").encode(received, PREDICTION)
+    shown = np.asarray(Image.open(io.BytesIO(png)))
+    assert shown[0, :, 0].tolist() == [0, 0, 51]
+    assert shown[1, :, 2].tolist() in ([127, 255, 255], [128, 255, 255])
+
+
 def test_a_palette_can_be_the_default():
     require_default("image/png; palette=true")
-    encoded_mask = choose_reply("*/*", default="image/png; palette=true").encode(PHOTO, PREDICTION)
+    chosen = choose_reply("*/*", default="image/png; palette=true")
+    encoded_mask = chosen.encode(Received(PHOTO, PHOTOGRAPH), PREDICTION)
     assert Image.open(io.BytesIO(encoded_mask)).mode == "P"
 
 
@@ -75,7 +88,7 @@ def test_the_summary_counts_column_by_column():
         "id": 1, "name": "road", "color": "#00ff00", "pixels": 3, "area": 0.5,
         "rle": {"size": [2, 3], "counts": [3, 3]},
     }  # fmt: skip
-    assert json.loads(reply("application/json")) == summary(PREDICTION)
+    assert json.loads(reply("application/json")) == summary(PREDICTION) | {"notes": []}
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of pycocotools
@@ -98,7 +111,7 @@ def test_numpy_reads_class_ids_and_probabilities():
 def test_both_protobuf_names_give_probabilities_under_the_name_asked_for(name):
     chosen = choose_reply(name)
     assert (chosen.content_type, chosen.needs_probabilities) == (name, True)
-    assert np.array_equal(decode_record(chosen.encode(PHOTO, PREDICTION)), SHARES)
+    assert np.array_equal(decode_record(chosen.encode(Received(PHOTO, PHOTOGRAPH), PREDICTION)), SHARES)
 
 
 def test_probabilities_too_large_for_a_record_are_refused_before_they_are_computed(monkeypatch):
@@ -107,37 +120,6 @@ def test_probabilities_too_large_for_a_record_are_refused_before_they_are_comput
     with pytest.raises(Refusal, match="3 classes for 3 x 2 px") as caught:
         require_room(choose_reply("application/x-protobuf"), PHOTO, 3)
     assert caught.value.status == 413
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP"])
-def test_an_image_of_any_usual_format_is_decoded(kind):
-    pixels = decode_image(encoded(PIXELS, kind), max_pixels=512)
-    assert (pixels.shape, pixels.dtype) == ((16, 32, 3), np.uint8)
-    assert np.abs(pixels[..., 0].astype(int) - PIXELS).max() <= 60
-
-
-def test_more_pixels_than_allowed_are_refused_by_the_header_alone():
-    with pytest.raises(Refusal, match="32 x 16 px, expected at most 511 pixels") as caught:
-        decode_image(encoded(PIXELS), max_pixels=511)
-    assert caught.value.status == 413
-
-
-def test_formats_whose_decoders_run_programs_are_refused():
-    with pytest.raises(Refusal, match="EPS") as caught:
-        decode_image(encoded(PIXELS, "EPS"), max_pixels=10**6)
-    assert caught.value.status == 415
-
-
-def test_what_is_another_kind_of_file_is_named():
-    with pytest.raises(Refusal, match="The body is an image in HEIC, expected an image in one of JPEG") as caught:
-        decode_image(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", max_pixels=10**6)
-    assert caught.value.status == 415
-
-
-@pytest.mark.parametrize("content", [b"garbage", encoded(PIXELS)[:60], encoded(PIXELS, "JPEG")[:-200]])
-def test_what_is_no_image_is_said_to_be_none(content):
-    with pytest.raises(DataError, match="image"):
-        decode_image(content, max_pixels=10**6)
 
 
 def test_a_default_reply_must_exist():

@@ -12,7 +12,7 @@ from PIL import Image
 from pixelwise.data.bands import PHOTOGRAPH, Bands, ImageKind
 from pixelwise.data.decoders.decode import decode
 from pixelwise.data.decoders.deep import DeepImage, PixelArray
-from pixelwise.data.decoders.opening import orientation, read_image, to_rgb, upright
+from pixelwise.data.decoders.opening import read_image
 from pixelwise.data.findings import FileFault, Finding
 
 _MODES = {"uint8": "L", "uint16": "I;16", "int16": "F", "float32": "F"}
@@ -82,29 +82,24 @@ def as_depth(values: npt.NDArray[Any], depth: str) -> PixelArray:
     return rounded
 
 
-def read_picture(source: Path | bytes | Image.Image | DeepImage, bands: Bands) -> Picture:
-    """An image as a network of `bands` is given it, upright.
+def read_picture(source: Path | bytes | Image.Image | DeepImage, bands: Bands, name: Path | None = None) -> Picture:
+    """An image as a network of `bands` is given it, upright; `name` is what errors call it.
 
     Raises:
         DataError: the file cannot be read, or is not of the depth or the number of bands.
     """
-    if bands.is_photograph and not isinstance(source, DeepImage):
-        if isinstance(source, Image.Image):
-            return read_image(source)
-        found = decode(source)
-    else:
-        found = source if isinstance(source, Image.Image | DeepImage) else decode(source)
-    name = source if isinstance(source, Path) else Path("image")
+    name = name or (source if isinstance(source, Path) else Path("image"))
+    found = source if isinstance(source, Image.Image | DeepImage) else decode(source, name)
     if bands.is_photograph:
-        return read_image(found) if isinstance(found, Image.Image) else reduced(found, name)
-    return Planes.of(chosen_values(deep(found), bands, name))
+        return read_image(found, name) if isinstance(found, Image.Image) else reduced(found, name)
+    return Planes.of(chosen_values(deep(found, name), bands, name))
 
 
-def deep(image: Image.Image | DeepImage) -> DeepImage:
+def deep(image: Image.Image | DeepImage, name: Path | None = None) -> DeepImage:
     """A photograph as an array too."""
     if isinstance(image, DeepImage):
         return image
-    return DeepImage(np.asarray(upright(to_rgb(image), orientation(image))), is_color=True)
+    return DeepImage(np.asarray(read_image(image, name)), is_color=True)
 
 
 def chosen_values(image: DeepImage, bands: Bands, name: Path) -> PixelArray:

@@ -6,11 +6,12 @@ from pathlib import Path
 from PIL import Image
 
 from pixelwise.data.dataset.pairs import Pair
-from pixelwise.data.findings import Box, FileFault, Finding
+from pixelwise.data.decoders.formats import IMAGE_FORMATS
+from pixelwise.data.findings import Box, Finding
 from pixelwise.labels import IGNORE, MAX_CLASSES
-from pixelwise.phrases import listed
+from pixelwise.phrases import listed, shortened
 
-IMAGE_EXPECTED = "a complete JPEG, PNG, WebP, BMP or TIFF image"
+IMAGE_EXPECTED = f"a complete image ({IMAGE_FORMATS})"
 MASK_EXPECTED = "an 8-bit PNG of one channel whose values are class ids"
 NO_BYTES = "is empty (0 bytes)"
 
@@ -18,7 +19,6 @@ FEW_COLORS = 64
 """With more colours a mask is a picture and no code of classes."""
 
 _SAVED = "Save it as 8-bit PNG of one channel; `--fix` or `pixelwise convert id-masks` does."
-_OF_A_PAIR = "Replace the file or remove the pair."
 _TRUNCATED = ("truncated", "unexpected end", "eof", "premature")
 
 
@@ -84,21 +84,31 @@ def unreadable(path: Path, reason: Exception | str, expected: str) -> Finding:
     code = "unreadable-file"
     if isinstance(reason, Exception):
         code = "truncated-file" if any(word in str(reason).lower() for word in _TRUNCATED) else code
-        reason = f"cannot be decoded ({reason})"
+        reason = f"cannot be decoded ({_one_line(reason)})"
     elif reason == NO_BYTES:
         code = "empty-file"
-    return Finding(path, reason, expected, _OF_A_PAIR, code)
-
-
-def without_pair(fault: FileFault, remedy: str) -> FileFault:
-    """The same fault in the words of a door that knows no pairs; a remedy that speaks of none stays."""
-    finding = fault.finding
-    return FileFault(finding._replace(remedy=remedy)) if finding.remedy == _OF_A_PAIR else fault
+    return Finding(path, reason, expected, "Replace the file or remove the pair.", code)
 
 
 def array_mask(path: Path) -> Finding:
     """The fault of a mask that is an .npy file."""
     return Finding(path, "is a NumPy array", MASK_EXPECTED, _SAVED, "mask-format")
+
+
+def too_large(path: Path, size: tuple[int, int], most: int) -> Finding:
+    """The fault of an image of more than `most` pixels; `size` is (width, height)."""
+    limit = f"at most {most // 10**6} million pixels" if most % 10**6 == 0 else f"at most {most} pixels"
+    return Finding(path, f"is {size[0]} x {size[1]} px", limit, "Cut it into tiles.", "decompression-bomb")
+
+
+def _one_line(error: Exception) -> str:
+    """What a decoder says, which may be a page with the reasons of all its plug-ins."""
+    return shortened(" ".join(str(error).split()) or type(error).__name__, 200)
+
+
+def foreign_mask(path: Path, found: str) -> Finding:
+    """The fault of a mask in a format that images alone may have."""
+    return Finding(path, found, MASK_EXPECTED, "Save its class ids as 8-bit PNG of one channel.", "mask-format")
 
 
 def wrong_mask(path: Path, mask: Image.Image) -> Finding:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pixelwise.data.decoders.formats import PROBABILITIES
 from pixelwise.data.display import Display
-from pixelwise.data.planes import read_picture
-from pixelwise.errors import DataError, SettingsError
-from pixelwise.inference.inputs import count_frames, find_images
+from pixelwise.errors import DataError, MissingExtra, SettingsError
+from pixelwise.inference.inputs import find_images
+from pixelwise.inference.pictures import open_picture
 from pixelwise.inference.predictor import Prediction, Predictor
 from pixelwise.inference.render import overlay, save_png, save_source, source_mask, source_suffix
 from pixelwise.labels import LabelTable
@@ -33,7 +34,7 @@ class PredictionReport:
     passed_over: int = 0
     """How many other files the folders and patterns hold."""
     notes: list[str] = field(default_factory=list)
-    """Images of several frames, of which the first was used."""
+    """What of single images was left out: frames behind the first, levels, transparency."""
     meaning: str = ""
     """What the masks hold and how to look at them."""
 
@@ -95,10 +96,10 @@ def predict_files(
     report = PredictionReport(left_out=[*found.left_out.values()], passed_over=len(found.others), meaning=meaning)
     for name, path in found.images.items():
         try:
-            image = read_picture(path, predictor.bands)
+            image, notes = open_picture(path, predictor.bands)
             prediction = predictor.predict(image, probabilities=probabilities)
-        except DataError as error:
-            report.failed.append(str(error))
+        except (DataError, MissingExtra) as error:  # an extra is missed here by an image under another format's name
+            report.failed.append(str(error) if isinstance(error, DataError) else f"{path}: {error}")
             continue
         mask = output / f"{name}{suffix}"
         if as_source:
@@ -108,15 +109,10 @@ def predict_files(
         if overlays is not None:
             _save_overlay(output / f"{name}_overlay.png", overlays.picture(image, path), prediction)
         if probabilities:
-            _save_probabilities(output / f"{name}_probabilities.npy", prediction)
+            _save_probabilities(output / f"{name}{PROBABILITIES}", prediction)
         report.written.append(mask)
-        report.notes += _frames_note(path)
+        report.notes += [f"{path}: {note}" for note in notes]
     return report
-
-
-def _frames_note(path: Path) -> list[str]:
-    frames = count_frames(path)
-    return [f"{path}: the first of {frames} frames was used"] if frames > 1 else []
 
 
 def _suffix(labels: LabelTable, *, as_source: bool, palette: bool) -> str:

@@ -1,4 +1,4 @@
-"""Which files are predicted: what files, folders and patterns name, what of it is left out, and frames in a file."""
+"""Which files are predicted: what files, folders and patterns name, and what of it is left out."""
 
 import glob
 from collections.abc import Iterable, Sequence
@@ -6,36 +6,23 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from PIL import features
-
-from pixelwise.data.dataset.channels import PREDICTED_SUFFIXES
+from pixelwise.data.decoders.arrays import holds_image
+from pixelwise.data.decoders.formats import ARRAY_SUFFIXES, FORMATS, PROBABILITIES, FileFormat, readable_formats
 from pixelwise.data.file_kinds import FIRST_BYTES, image_format
-from pixelwise.data.reading import open_image
 from pixelwise.errors import DataError
 
-# The decoders that not every build of Pillow has.
-_DECODERS = {".webp": "webp", ".avif": "avif", ".jp2": "jpg_2000", ".j2k": "jpg_2000"}
-
-# Images by their names that are not read: of phones and of design, raw, of medicine and of science.
+# Images by their names that are not read: of design, raw, of medicine and of science.
 _UNREAD_SUFFIXES = frozenset(
     {
-        *(".heic", ".heif", ".hif", ".jxl", ".jxr", ".bpg", ".flif", ".psd", ".psb", ".xcf", ".exr", ".svg", ".eps"),
+        *(".jxl", ".jxr", ".bpg", ".flif", ".psd", ".psb", ".xcf", ".exr", ".svg", ".eps"),
         *(".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".srf", ".sr2", ".dng", ".orf", ".rw2", ".raf", ".pef"),
-        *(".srw", ".x3f", ".3fr", ".iiq", ".erf", ".mrw", ".dcm", ".dicom", ".nii", ".nrrd", ".mha", ".svs", ".ndpi"),
+        *(".srw", ".x3f", ".3fr", ".iiq", ".erf", ".mrw", ".nii", ".nrrd", ".mha", ".svs", ".ndpi"),
         *(".mrxs", ".czi", ".lif", ".nd2", ".vsi", ".fits", ".sid", ".ecw"),
     }
 )
 
-# Of the formats that are read, the suffix.
-_ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif", "WebP": ".webp", "BMP": ".bmp", "TIFF": ".tif"}
-_ENDINGS |= {"JPEG 2000": ".jp2", "AVIF": ".avif"}
-
 # GDAL lays these TIFFs beside an image: the same at smaller sizes, and where it is valid.
 _COMPANIONS = (".ovr", ".msk")
-
-# Of an MPO, which many phones write, the other frames are previews and depths; layers of a PSD are no frames.
-_FRAMED = ("GIF", "PNG", "TIFF", "WEBP", "AVIF")
-_TIFF_SUBFILE, _TIFF_REDUCED_OR_MASK = 254, 0b101
 
 
 @dataclass
@@ -66,9 +53,16 @@ class Found:
             )
 
     def sort(self, named: Iterable[tuple[str, Path]]) -> int:
-        """Take in what is an image, leave out what looks like one; how many of these there are."""
+        """Take in what is an image, leave out what looks like one; how many of these there are.
+
+        Arrays are images by their shape alone, and none beside a picture of their name or where they hold what
+        `predict` writes.
+        """
         count = 0
-        for name, path in named:
+        for name, path in sorted(named, key=lambda each: each[1].suffix.lower() in ARRAY_SUFFIXES):
+            if path.suffix.lower() in ARRAY_SUFFIXES and not self._is_image(name, path):
+                self.others.add(path)
+                continue
             if path.suffix.lower() in readable_suffixes():
                 self.add(name, path)
             elif (reason := _why_left_out(path)) is not None:
@@ -79,12 +73,15 @@ class Found:
             count += 1
         return count
 
+    def _is_image(self, name: str, array: Path) -> bool:
+        is_free = self.images.get(name, array) == array
+        return is_free and not array.name.endswith(PROBABILITIES) and holds_image(array)
+
 
 @cache
 def readable_suffixes() -> frozenset[str]:
-    """Suffixes of the images that are predicted, of those that this machine's Pillow has a decoder for."""
-    supported = {*features.get_supported_modules(), *features.get_supported_codecs()}
-    return frozenset(suffix for suffix in PREDICTED_SUFFIXES if _DECODERS.get(suffix) in (None, *supported))
+    """Suffixes of the images that are predicted: of those formats that this machine has a decoder for."""
+    return frozenset(suffix for each in readable_formats() for suffix in each.suffixes)
 
 
 def find_images(inputs: Sequence[str]) -> Found:
@@ -112,22 +109,6 @@ def find_images(inputs: Sequence[str]) -> Found:
     return found
 
 
-def count_frames(path: Path) -> int:
-    """Frames of an animation or pages of a TIFF, without its smaller versions and masks; 1 for a single image."""
-    try:
-        image = open_image(path)
-        frames = int(getattr(image, "n_frames", 1)) if image.format in _FRAMED else 1
-        if image.format != "TIFF":
-            return frames
-        pages = 1
-        for i in range(1, frames):
-            image.seek(i)
-            pages += not int(image.tag_v2.get(_TIFF_SUBFILE, 0)) & _TIFF_REDUCED_OR_MASK  # type: ignore[attr-defined]
-        return pages
-    except Exception:  # a damaged second frame is no reason to lose the first, which is read
-        return 1
-
-
 def _search(folder: Path, found: Found) -> None:
     visible = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -145,27 +126,36 @@ def _why_left_out(path: Path) -> str | None:
     unread = _unread(path)
     if unread is not None:
         return _not_read(path, unread)
-    kind = _format_of(path)
+    kind = _kind_of(path)
     if kind is None or path.suffix.lower() in _COMPANIONS:
         return None
     found = f"is {kind} inside, which {path.suffix or 'a name without a suffix'} does not say"
-    return f"{path}: {found}. Rename it to end in {_ENDINGS[kind]}, or give it by name."
+    ending = next(each.suffixes[0] for each in FORMATS if each.name == kind)
+    return f"{path}: {found}. Rename it to end in {ending}, or give it by name."
 
 
 def _not_read(path: Path, what: str) -> str:
+    known = _known(what)
+    if known is not None and known.extra is not None:
+        return f'{path}: images in {known.name} are read with an extra: pip install "pixelwise[{known.extra}]".'
     return f"{path}: images in {what} are not read. Export it as PNG or TIFF."
+
+
+def _known(what: str) -> FileFormat | None:
+    """The format of this name, or with this suffix."""
+    return next((each for each in FORMATS if what == each.name or what in each.suffixes), None)
 
 
 def _unread(path: Path) -> str | None:
     """The format of an image that is not read: by its first bytes, else its suffix."""
-    suffix, kind = path.suffix.lower(), _format_of(path)
+    suffix, kind = path.suffix.lower(), _kind_of(path)
     # Raw images begin as a TIFF does, and what a TIFF's reader finds in them is a small preview.
-    if suffix in _UNREAD_SUFFIXES | PREDICTED_SUFFIXES and kind in (None, "TIFF"):
+    if (suffix in _UNREAD_SUFFIXES or _known(suffix) is not None) and kind in (None, "TIFF"):
         return suffix
-    return None if kind is None or _ENDINGS.get(kind) in readable_suffixes() else kind
+    return None if kind is None or _known(kind) in readable_formats() else kind
 
 
-def _format_of(path: Path) -> str | None:
+def _kind_of(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             return image_format(file.read(FIRST_BYTES))

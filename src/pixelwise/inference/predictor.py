@@ -14,9 +14,9 @@ from pixelwise.data.bands import Bands
 from pixelwise.data.decoders.deep import DeepImage, PixelArray
 from pixelwise.data.findings import FileFault
 from pixelwise.data.planes import Picture, Planes, read_picture
-from pixelwise.data.refusals import without_pair
 from pixelwise.errors import DataError
 from pixelwise.inference.forward import class_logits, likeliest, probabilities_of
+from pixelwise.inference.pictures import in_prediction
 from pixelwise.inference.render import save_png, written_mask
 from pixelwise.labels import LabelTable
 from pixelwise.runtime import Runtime
@@ -72,7 +72,7 @@ class Predictor:
         try:
             picture = image if isinstance(image, Planes) else read_picture(_source(image, self.bands), self.bands)
         except FileFault as fault:
-            raise without_pair(fault, "Replace the file or leave it out.") from None
+            raise FileFault(in_prediction(fault.finding)) from None
         return self.predict_batch(pixels_of(picture)[None], probabilities=[probabilities])[0]
 
     def predict_batch(self, pixels: NDArray[Any], *, probabilities: Sequence[bool]) -> list[Prediction]:

@@ -13,9 +13,9 @@ from .launch.sdk2 import estimator as estimator
 from .launch.sdk3 import model_trainer as model_trainer
 from .launch.sending import send as send
 from .launch.serving import Model as Model
-from .launch.serving import Transform as Transform
 from .launch.serving import endpoint_requests as endpoint_requests
-from .launch.serving import transform_requests as transform_requests
+from .launch.transform import Transform as Transform
+from .launch.transform import transform_requests as transform_requests
 from .launch.tuning import Between as Between
 from .launch.tuning import OneOf as OneOf
 from .launch.tuning import tuning_request as tuning_request

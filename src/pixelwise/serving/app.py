@@ -10,16 +10,10 @@ from pixelwise.data.display import Display
 from pixelwise.errors import DataError, MissingExtra
 from pixelwise.inference.predictor import Predictor
 from pixelwise.serving.batching import Batcher
-from pixelwise.serving.codecs import (
-    DEFAULT_REPLY,
-    choose_reply,
-    decode_image,
-    require_default,
-    require_image_type,
-    require_room,
-)
+from pixelwise.serving.codecs import DEFAULT_REPLY, choose_reply, require_default, require_room
 from pixelwise.serving.limits import MEBIBYTE, Limits, Refusal
 from pixelwise.serving.metrics import Metrics
+from pixelwise.serving.requests import receive, require_image_type
 from pixelwise.serving.web_page import front_page
 
 try:
@@ -33,6 +27,9 @@ except ImportError:
     raise MissingExtra("serve", "Serving a model") from None
 
 from pixelwise.serving.request_log import Watching
+
+NOTE = "Pixelwise-Note"
+"""The header of a reply that says what of the image was left out, such as frames behind the first."""
 
 _Result = TypeVar("_Result")
 
@@ -75,7 +72,8 @@ class Endpoint:
     """What the routes share: the predictor's queue, threads for the codecs, and the counts."""
 
     def __init__(self, predictor: Predictor, limits: Limits, default_accept: str) -> None:
-        self.limits, self.default_accept, self.labels = limits, default_accept, predictor.labels
+        self.limits, self.default_accept = limits, default_accept
+        self.labels, self.bands = predictor.labels, predictor.bands
         self.metrics = Metrics()
         self.batcher = Batcher(predictor, max_batch=limits.max_batch, metrics=self.metrics)
         self.under_way = 0
@@ -132,13 +130,16 @@ class Endpoint:
         facts = request.scope["facts"]
         facts |= {"received_bytes": len(content), "reply": reply.content_type}
         self.metrics.received.inc(len(content))
-        pixels = await self._aside(lambda: decode_image(content, max_pixels=self.limits.max_pixels))
+        received = await self._aside(lambda: receive(content, self.bands, max_pixels=self.limits.max_pixels))
+        pixels = received.pixels
         facts |= {"width": pixels.shape[1], "height": pixels.shape[0]}
+        facts |= {"notes": received.notes} if received.notes else {}
         require_room(reply, pixels, self.labels.num_classes)
         job = self.batcher.submit(pixels, probabilities=reply.needs_probabilities)
         prediction = await asyncio.wrap_future(job)
-        encoded = await self._aside(lambda: reply.encode(pixels, prediction))
-        return Response(encoded, headers={"Content-Type": reply.content_type})
+        encoded = await self._aside(lambda: reply.encode(received, prediction))
+        noted = {NOTE: "; ".join(received.notes)} if received.notes else {}
+        return Response(encoded, headers={"Content-Type": reply.content_type, **noted})
 
     async def _aside(self, work: Callable[[], _Result]) -> _Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

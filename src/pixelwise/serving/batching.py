@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from pixelwise.data.decoders.deep import PixelArray
 from pixelwise.inference.forward import WHOLE_PIXELS
 from pixelwise.inference.predictor import Prediction, Predictor
 from pixelwise.serving.limits import Refusal
@@ -24,7 +24,7 @@ _CLOSING_SECONDS = 5.0
 class Waiting(NamedTuple):
     """An image that waits for its class map."""
 
-    pixels: NDArray[np.uint8]  # (H, W, 3) RGB
+    pixels: PixelArray  # (H, W, C) in the depth that the model takes; RGB of 8 bits as a rule
     needs_probabilities: bool
     answer: Future[Prediction]
     since: float  # time.monotonic()
@@ -44,8 +44,8 @@ class Batcher:
         self._thread: threading.Thread | None = None
         self._is_closed = False
 
-    def submit(self, pixels: NDArray[np.uint8], *, probabilities: bool = False) -> Future[Prediction]:
-        """Queue an image (H, W, 3); a future that is cancelled before its turn costs nothing.
+    def submit(self, pixels: PixelArray, *, probabilities: bool = False) -> Future[Prediction]:
+        """Queue an image (H, W, C); a future that is cancelled before its turn costs nothing.
 
         Raises:
             Refusal: 503, the endpoint is closing.
@@ -104,7 +104,7 @@ class Batcher:
         left: deque[Waiting] = deque()
         room = self.max_batch
         for job in self._jobs:
-            if batch and (len(batch) >= room or job.pixels.shape != batch[0].pixels.shape):
+            if batch and (len(batch) >= room or not _goes_with(job, batch[0])):
                 left.append(job)
             elif job.answer.set_running_or_notify_cancel():
                 height, width = job.pixels.shape[:2]
@@ -137,6 +137,10 @@ class Batcher:
         self.metrics.pixels.inc(sum(job.pixels.shape[0] * job.pixels.shape[1] for job in batch))
         for job in batch:
             self.metrics.waiting.observe(started - job.since)
+
+
+def _goes_with(job: Waiting, other: Waiting) -> bool:
+    return job.pixels.shape == other.pixels.shape and job.pixels.dtype == other.pixels.dtype
 
 
 def _closing() -> Refusal:

@@ -1,4 +1,4 @@
-"""Bytes of a request to pixels, predictions to bytes of a reply: one function per content type."""
+"""Predictions to bytes of a reply: one function per content type."""
 
 import io
 import json
@@ -9,10 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixelwise.data.file_kinds import kind_of
-from pixelwise.data.findings import FileFault
-from pixelwise.data.reading import open_image, read_image
-from pixelwise.data.refusals import without_pair
+from pixelwise.data.decoders.deep import PixelArray
 from pixelwise.errors import SettingsError
 from pixelwise.inference.predictor import Prediction
 from pixelwise.inference.render import overlay, written_mask
@@ -20,65 +17,18 @@ from pixelwise.labels import hex_color
 from pixelwise.serving.limits import Refusal
 from pixelwise.serving.media_types import MediaType, parse_media_type, wanted
 from pixelwise.serving.protobuf_record import LARGEST_RECORD, encode_record, record_size
-
-IMAGE_TYPES = ("image/jpeg", "image/png", "application/x-image")
-"""Content types of requests; the bytes decide what the image is."""
+from pixelwise.serving.requests import Received
 
 DEFAULT_REPLY = "image/png"
 """The reply to a request that asks for none."""
-
-# Decoders that strangers may use: EPS, for one, would run a PostScript interpreter.
-_FORMATS = ("JPEG", "MPO", "PNG", "BMP", "GIF", "TIFF", "WEBP")
-_SEND_AGAIN = "Send the whole file as the body of the request."
-_TOLERATED = ("", "image/jpg", "image/pjpeg")  # no header, and old names of JPEG
-
-Pixels = NDArray[np.uint8]  # (H, W, 3) RGB
 
 
 class Reply(NamedTuple):
     """How a prediction is written: `encode` takes the image and its prediction."""
 
     content_type: str
-    encode: Callable[[Pixels, Prediction], bytes]
+    encode: Callable[[Received, Prediction], bytes]
     needs_probabilities: bool = False
-
-
-def require_image_type(content_type: str) -> None:
-    """Refusal 415 unless a request says that it holds an image."""
-    if parse_media_type(content_type).name not in (*IMAGE_TYPES, *_TOLERATED):
-        raise Refusal(415, f"Content-Type is {content_type}, expected {', '.join(IMAGE_TYPES)}.")
-
-
-def decode_image(content: bytes, *, max_pixels: int) -> Pixels:
-    """The pixels (H, W, 3) of an encoded image, upright; every format that browsers send, and TIFF.
-
-    Raises:
-        Refusal: 413, the image has more than `max_pixels`; 415, the format is another.
-        DataError: the image cannot be decoded.
-    """
-    try:
-        image = open_image(content)
-    except FileFault as fault:
-        kind = kind_of(content)
-        if kind is None or "damaged" in kind:
-            raise without_pair(fault, _SEND_AGAIN) from None
-        raise _unsupported(kind) from None
-    if image.format not in _FORMATS:
-        raise _unsupported(image.format)
-    if image.width * image.height > max_pixels:
-        raise Refusal(
-            413,
-            f"The image is {image.width} x {image.height} px, expected at most {max_pixels} pixels. Make it smaller "
-            "or cut it into tiles.",
-        )
-    try:
-        return np.array(read_image(image))
-    except FileFault as fault:
-        raise without_pair(fault, _SEND_AGAIN) from None
-
-
-def _unsupported(kind: str | None) -> Refusal:
-    return Refusal(415, f"The body is {kind}, expected an image in one of {', '.join(_FORMATS)}. Convert it.")
 
 
 def choose_reply(accept: str, *, default: str = DEFAULT_REPLY) -> Reply:
@@ -99,7 +49,7 @@ def require_default(accept: str) -> None:
         raise SettingsError(f"The default reply is {accept!r}, expected one of {', '.join(REPLIES)}.")
 
 
-def require_room(reply: Reply, pixels: Pixels, num_classes: int) -> None:
+def require_room(reply: Reply, pixels: PixelArray, num_classes: int) -> None:
     """Refusal 413 when the probabilities of an image would not fit into a reply."""
     height, width = pixels.shape[:2]
     if reply.needs_probabilities and record_size((num_classes, height, width)) > LARGEST_RECORD:
@@ -117,11 +67,14 @@ def _png(asked: MediaType) -> Reply:
     if palette:
         raise Refusal(400, "Accept has overlay and palette, which are two pictures. Ask for one.")
     opacity = _share(asked.parameters.get("opacity", "0.5"))
-    return Reply("image/png", lambda pixels, prediction: _overlaid(pixels, prediction, opacity))
+    return Reply("image/png", lambda received, prediction: _overlaid(received, prediction, opacity))
 
 
 def _json(_: MediaType) -> Reply:
-    return Reply("application/json", lambda _, prediction: json.dumps(summary(prediction)).encode())
+    return Reply(
+        "application/json",
+        lambda received, prediction: json.dumps(summary(prediction) | {"notes": received.notes}).encode(),
+    )
 
 
 def _npy(asked: MediaType) -> Reply:
@@ -191,8 +144,8 @@ def _mask(prediction: Prediction, *, palette: bool) -> bytes:
     return _saved(written_mask(prediction.class_ids, prediction.labels, palette=palette))
 
 
-def _overlaid(pixels: Pixels, prediction: Prediction, opacity: float) -> bytes:
-    return _saved(overlay(Image.fromarray(pixels), prediction.class_ids, prediction.labels, opacity=opacity))
+def _overlaid(received: Received, prediction: Prediction, opacity: float) -> bytes:
+    return _saved(overlay(received.picture(), prediction.class_ids, prediction.labels, opacity=opacity))
 
 
 def _saved(image: Image.Image) -> bytes:

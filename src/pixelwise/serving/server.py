@@ -107,7 +107,8 @@ def _ready(model_path: Path | str, options: ServeOptions) -> Predictor:
 
     def prepare() -> Predictor:
         predictor = load(model_path, **options)
-        predictor.predict(np.zeros((64, 64, 3), dtype=np.uint8))
+        blank = np.zeros((1, 64, 64, predictor.bands.count), dtype=predictor.bands.depth)
+        predictor.predict_batch(blank, probabilities=[False])
         return predictor
 
     with ThreadPoolExecutor(1) as pool:

@@ -148,9 +148,9 @@ def _a_prefix_copy(root):
     shutil.copytree(root / "train_annotation", root / "train" / "train_annotation")
 
 
-@plants("stray-file", "photo.heic")
+@plants("stray-file", "photo.psd")
 def _a_stray_file(root):
-    (root / "train" / "photo.heic").write_bytes(b"heic")
+    (root / "train" / "photo.psd").write_bytes(b"heic")
 
 
 @plants("stray-file", "Thumbs.db")

@@ -64,9 +64,9 @@ def test_manifests_notes_and_hidden_files_are_tolerated(tmp_path):
 
 
 def test_a_file_of_another_type_is_a_warning(tmp_path):
-    make_files(tmp_path, "train/a.jpg", "train/b.heic", "train_annotation/a.png")
+    make_files(tmp_path, "train/a.jpg", "train/b.psd", "train_annotation/a.png")
     (fault,) = find(tmp_path)[1]
-    assert (fault.file.name, fault.severity) == ("b.heic", "warning")
+    assert (fault.file.name, fault.severity) == ("b.psd", "warning")
 
 
 def test_unmatched_files_are_found_both_ways(tmp_path):
@@ -184,3 +184,25 @@ def test_masks_without_images_are_refused(tmp_path):
 def test_an_unknown_channel_is_refused_with_the_nearest_name():
     with pytest.raises(SettingsError, match="Did you mean 'train_annotation'"):
         open_dataset(None, channels={"train_anotation": Path()})
+
+
+def test_images_may_have_any_format_that_is_read(tmp_path):
+    suffixes = (".gif", ".heic", ".dcm", ".jp2", ".avif", ".ppm", ".TIF")
+    make_files(tmp_path, *(f"train/{i}{suffix}" for i, suffix in enumerate(suffixes)))
+    make_files(tmp_path, *(f"train_annotation/{i}.png" for i in range(len(suffixes))))
+    pairs, findings = find(tmp_path)
+    assert [pair.image.suffix for pair in pairs] == list(suffixes)
+    assert findings == []
+
+
+def test_arrays_are_images_where_there_are_no_pictures(tmp_path):
+    make_files(tmp_path, "train/a.npy", "train/notes.txt", "train_annotation/a.png")
+    pairs, findings = find(tmp_path)
+    assert ([pair.image.name for pair in pairs], findings) == (["a.npy"], [])
+
+
+def test_arrays_beside_pictures_are_strays(tmp_path):
+    make_files(tmp_path, "train/a.jpg", "train/a.npy", "train_annotation/a.png", "train_annotation/a.npy")
+    pairs, findings = find(tmp_path)
+    assert [(pair.image.name, pair.mask.name) for pair in pairs] == [("a.jpg", "a.png")]
+    assert [finding.code for finding in findings] == ["stray-file", "stray-file"]

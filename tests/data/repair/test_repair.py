@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from pixelwise.data.check.dataset import check_dataset
@@ -285,3 +286,21 @@ def test_progress_counts_every_pair_twice_and_the_log_is_always_the_same(root, o
     fix(root, tmp_path / "again")
     assert files_of(out) == files_of(tmp_path / "again")
     assert [line[0] for line in log_of(out)] == [f"train_annotation/c{i:02}.png" for i in range(20)]
+
+
+def test_images_of_other_bands_stay_as_they_are_while_their_masks_are_mended(tmp_path):
+    root, out = tmp_path / "set", tmp_path / "fixed"
+    for name in ("a", "b"):
+        for folder in ("train", "train_annotation"):
+            (root / folder).mkdir(parents=True, exist_ok=True)
+        values = np.random.default_rng(ord(name)).integers(0, 4096, (16, 24, 5)).astype(np.uint16)
+        tifffile.imwrite(root / "train" / f"{name}.tif", values, photometric="minisblack", planarconfig="contig")
+        mask = np.zeros((16, 24), np.uint8)
+        mask[:, 12:] = 255
+        Image.fromarray(mask).save(root / "train_annotation" / f"{name}.png")
+    opened = open_dataset(root, required=("train",))
+    repair(opened, check_dataset(opened), out)
+    for name in ("a", "b"):
+        assert (out / "train" / f"{name}.tif").read_bytes() == (root / "train" / f"{name}.tif").read_bytes()
+        with Image.open(out / "train_annotation" / f"{name}.png") as mended:
+            assert np.asarray(mended)[0].tolist() == [0] * 12 + [1] * 12

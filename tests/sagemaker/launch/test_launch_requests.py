@@ -1,5 +1,6 @@
 """Every request is one that AWS's own service model accepts, and says what the job needs."""
 
+import re
 from functools import cache
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from pixelwise.errors import SettingsError
 from pixelwise.sagemaker.launch.inputs import channel_inputs, folder_inputs, manifest_inputs, model_input
 from pixelwise.sagemaker.launch.job import LaunchedJob, training_request
-from pixelwise.sagemaker.launch.serving import Model, Transform, endpoint_requests, transform_requests
+from pixelwise.sagemaker.launch.serving import Model, endpoint_requests
+from pixelwise.sagemaker.launch.transform import Transform, transform_requests
 from pixelwise.sagemaker.launch.tuning import Between, OneOf, parse_ranges, tuning_request
 
 ROLE = "arn:aws:iam::123456789012:role/SageMaker"
@@ -255,3 +257,25 @@ def test_a_transform_takes_and_gives_whole_files():
 def test_a_served_model_is_an_archive():
     with pytest.raises(SettingsError, match=r"model\.tar\.gz"):
         Model(name="a", image_uri="image:1", role=ROLE, data="s3://bucket/models/")
+
+
+@pytest.mark.parametrize("name", ["image/tiff", "image/*", "application/x-image", "application/x-npy", "IMAGE/WEBP"])
+def test_a_transform_takes_every_content_type_of_the_endpoint(name):
+    transform = Transform(images="s3://bucket/photos", output="s3://bucket/masks", content_type=name)
+    request = transform_requests(MODEL, transform)["create_transform_job"]
+    assert request["TransformInput"]["ContentType"] == name
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"content_type": "text/csv"}, "--content-type: Content-Type is text/csv, expected image/jpeg"),
+        ({"content_type": " "}, "--content-type: Content-Type is empty"),
+        ({"accept": "nonsense"}, "--accept: Accept is nonsense, expected one of image/png, application/json"),
+        ({"accept": "image/png; overlay=true; opacity=7"}, "--accept: opacity is 7"),
+    ],
+)
+def test_a_transform_whose_images_the_endpoint_would_refuse_is_refused_before_it_is_paid_for(given, message):
+    with pytest.raises(SettingsError, match=re.escape(message)) as caught:
+        Transform(images="s3://bucket/photos", output="s3://bucket/masks", **given)
+    assert "The endpoint would refuse every image." in str(caught.value)

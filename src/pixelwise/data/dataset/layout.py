@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 
-from pixelwise.data.dataset.channels import IMAGE_SUFFIXES, MASK_SUFFIXES
+from pixelwise.data.dataset.channels import ARRAY_SUFFIXES, IMAGE_SUFFIXES
 from pixelwise.errors import DataError
 from pixelwise.phrases import counted
 
@@ -48,7 +48,7 @@ def find_layout(root: Path, *, given: Iterable[str] = ()) -> dict[str, Path]:
     taken = frozenset(given)
     found = [{name: path for name, path in each.items() if name not in taken} for each in _readings(root)]
     found = _distinct(found)
-    usable = [each for each in found if all(_may_hold(name, path) for name, path in each.items())]
+    usable = [each for each in found if all(_may_hold(path) for path in each.values())]
     found = usable or found
     if not found and not {"train", "train_annotation"} & taken and is_side_by_side(root):
         return {"train": root, "train_annotation": root}
@@ -100,7 +100,7 @@ def is_side_by_side(folder: Path) -> bool:
     """Whether some folder at or below `folder` holds an image and a mask named after it, `a.jpg` and `a_mask.png`."""
     for _, below, files in itertools.islice(os.walk(folder), _MOST_FOLDERS):
         below[:] = sorted(name for name in below if name[0] != ".")
-        stems = {stem for stem, suffix in map(os.path.splitext, files) if suffix.lower() in MASK_SUFFIXES}
+        stems = {stem for stem, suffix in map(os.path.splitext, files) if suffix.lower() in IMAGE_SUFFIXES}
         if any(stem.endswith(end) and stem.removesuffix(end) in stems for stem in stems for end in MASK_ENDINGS):
             return True
     return False
@@ -191,9 +191,9 @@ def _ways(readings: list[dict[str, Path]]) -> str:
     return counted(len(readings), "way")
 
 
-def _may_hold(channel: str, folder: Path) -> bool:
+def _may_hold(folder: Path) -> bool:
     """Whether a folder holds pictures or nothing; one of text files (boxes, say) is no folder of masks."""
-    suffixes = MASK_SUFFIXES if channel.endswith("_annotation") else IMAGE_SUFFIXES
+    suffixes = IMAGE_SUFFIXES | ARRAY_SUFFIXES
     is_empty = True
     for _, below, files in itertools.islice(os.walk(folder), _MOST_FOLDERS):
         below[:] = [name for name in below if name[0] != "."]

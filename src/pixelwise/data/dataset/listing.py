@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pixelwise.data.decoders.formats import IMAGE_FORMATS
 from pixelwise.data.findings import Finding
 from pixelwise.labels.files.beside import rank
-
-IMAGE_FORMATS = "JPEG, PNG, WebP, BMP or TIFF"
 
 # Manifests, label maps and notes lie among images in real datasets; they are nobody's fault.
 _TOLERATED_SUFFIXES = frozenset({".json", ".jsonl", ".manifest", ".txt", ".md"})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, overload
 
-from pixelwise.data.dataset.channels import ARRAY_SUFFIXES, CHANNELS, IMAGE_SUFFIXES, MASK_SUFFIXES, SPLITS
+from pixelwise.data.dataset.channels import ARRAY_SUFFIXES, CHANNELS, IMAGE_SUFFIXES, SPLITS
 from pixelwise.data.dataset.label_map import LabelMap, find_label_maps
 from pixelwise.data.dataset.layout import find_layout, shown, subfolders, unpaired_validation
 from pixelwise.data.dataset.listing import Listing
@@ -218,14 +218,15 @@ def find_pairs(
     if images.is_file():
         return _listed_pairs(images, label_map)
     if masks is None:
-        listing = Listing.of(images, IMAGE_SUFFIXES, root=root or images)
+        listing = Listing.of(images, IMAGE_SUFFIXES, root=root or images, otherwise=ARRAY_SUFFIXES)
         files = [(name, listing.files[name], "") for name in sorted(listing.files)]
         return Pairs(images, None, files), listing.findings
     if images == masks:
-        image_listing, mask_listing = side_by_side(Listing.of(images, MASK_SUFFIXES, root=root or images))
+        image_listing, mask_listing = side_by_side(Listing.of(images, IMAGE_SUFFIXES, root=root or images))
     else:
-        image_listing = Listing.of(images, IMAGE_SUFFIXES, root=root or images)
-        mask_listing = Listing.of(masks, MASK_SUFFIXES, root=root or masks, otherwise=ARRAY_SUFFIXES)
+        image_listing = Listing.of(images, IMAGE_SUFFIXES, root=root or images, otherwise=ARRAY_SUFFIXES)
+        # A mask of another type is matched too, so that the fault is its type and not a missing mask.
+        mask_listing = Listing.of(masks, IMAGE_SUFFIXES, root=root or masks, otherwise=ARRAY_SUFFIXES)
         name_alike(image_listing, mask_listing)
     findings = image_listing.findings + mask_listing.findings
     if image_listing.files and mask_listing.files:

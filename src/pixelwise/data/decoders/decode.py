@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from pixelwise.data.decoders.arrays import MAGIC, read_npy
-from pixelwise.data.decoders.deep import DeepImage, NotAnImage, deep_image, turned
+from pixelwise.data.decoders.deep import DeepImage, NotAnImage, TooLarge, deep_image, turned
 from pixelwise.data.decoders.dicom import read_dicom
 from pixelwise.data.decoders.jpeg2000 import bits_of, read_jpeg2000
 from pixelwise.data.decoders.opening import MAX_PIXELS, open_image, orientation, read_content
@@ -14,23 +14,25 @@ from pixelwise.data.decoders.png import loses_bits, read_png
 from pixelwise.data.decoders.tiff import loses_bands, read_tiff
 from pixelwise.data.file_kinds import FIRST_BYTES, image_format
 from pixelwise.data.findings import FileFault
-from pixelwise.data.refusals import IMAGE_EXPECTED, unreadable
+from pixelwise.data.refusals import IMAGE_EXPECTED, too_large, unreadable
 from pixelwise.errors import PixelwiseError
 
 
-def decode(source: Path | bytes) -> Image.Image | DeepImage:
+def decode(source: Path | bytes, name: Path | None = None, *, max_pixels: int = MAX_PIXELS) -> Image.Image | DeepImage:
     """Pillow's opened image, its pixels not read yet, where it has at most 8 bits and no bands but gray or RGB.
 
-    Anything else is decoded as the file has it, upright.
+    Anything else is decoded as the file has it, upright. `name` is what errors call bytes.
 
     Raises:
         DataError: the file is missing, empty, broken, no image, too large, or of a kind that no network is given.
         MissingExtra: a package that reads it is not installed.
     """
-    name = source if isinstance(source, Path) else Path("image")
+    name = name or (source if isinstance(source, Path) else Path("image"))
     content = read_content(source) if isinstance(source, Path) else source
     try:
-        return _decoded(content, name)
+        return _decoded(content, name, max_pixels)
+    except TooLarge as error:
+        raise FileFault(too_large(name, error.size, max_pixels)) from None
     except NotAnImage as error:
         raise FileFault(unreadable(name, str(error), IMAGE_EXPECTED)) from None
     except PixelwiseError:
@@ -39,20 +41,20 @@ def decode(source: Path | bytes) -> Image.Image | DeepImage:
         raise FileFault(unreadable(name, error, IMAGE_EXPECTED)) from None
 
 
-def _decoded(content: bytes, name: Path) -> Image.Image | DeepImage:
+def _decoded(content: bytes, name: Path, max_pixels: int) -> Image.Image | DeepImage:
     if content.startswith(MAGIC):
-        return read_npy(content, max_pixels=MAX_PIXELS)
+        return read_npy(content, max_pixels=max_pixels)
     kind = image_format(content[:FIRST_BYTES])
     if kind == "DICOM":
-        return read_dicom(content, max_pixels=MAX_PIXELS)
+        return read_dicom(content, max_pixels=max_pixels)
     try:
-        image = open_image(content, name)
+        image = open_image(content, name, max_pixels=max_pixels)
     except FileFault as fault:
         if kind != "TIFF" or fault.finding.code == "decompression-bomb":
             raise
-        return read_tiff(content, max_pixels=MAX_PIXELS)
+        return read_tiff(content, max_pixels=max_pixels)
     if image.format == "TIFF":  # whose orientation is one of its tags
-        return read_tiff(content, max_pixels=MAX_PIXELS) if loses_bands(image) else image
+        return read_tiff(content, max_pixels=max_pixels) if loses_bands(image) else image
     found = _deeper(content, image)
     return image if found is None else turned(found, orientation(image))
 
@@ -60,7 +62,7 @@ def _decoded(content: bytes, name: Path) -> Image.Image | DeepImage:
 def _deeper(content: bytes, image: Image.Image) -> DeepImage | None:
     """What Pillow, which opened it, would make 8 bits of."""
     if image.format == "PNG" and loses_bits(image):
-        return read_png(content, image)
+        return read_png(content)
     if image.format == "JPEG2000" and bits_of(content) > 8:
         return deep_image(read_jpeg2000(content), is_color=image.mode in ("RGB", "RGBA"))
     return deep_image(np.asarray(image)) if image.mode.startswith(("I", "F")) else None

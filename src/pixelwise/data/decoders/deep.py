@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pixelwise.phrases import counted
 from pixelwise.settings import MOST_BANDS
 
 PixelArray = npt.NDArray[Any]
@@ -45,6 +46,29 @@ class NotAnImage(Exception):
     """A file that was decoded and holds something else; the message is what was found."""
 
 
+class TooLarge(Exception):
+    """An image of more pixels than are decoded, by what its file says before it is decoded."""
+
+    def __init__(self, width: int, height: int) -> None:
+        super().__init__(f"is {width} x {height} px")
+        self.size = width, height
+
+
+def require_size(width: int, height: int, bands: int, *, max_pixels: int) -> None:
+    """What a header says of an image that is not decoded yet.
+
+    Raises:
+        TooLarge: it has more than `max_pixels`.
+        NotAnImage: it has no pixels, or more than MOST_BANDS bands.
+    """
+    if width < 1 or height < 1 or bands < 1:
+        raise NotAnImage(f"says that it has {width} x {height} px and {counted(bands, 'band')}")
+    if bands > MOST_BANDS:
+        raise NotAnImage(f"has {bands} bands, which are more than {MOST_BANDS}")
+    if width * height > max_pixels:
+        raise TooLarge(width, height)
+
+
 def deep_image(
     array: PixelArray, *, is_color: bool = False, stated: tuple[float, float] | None = None, frames: int = 1
 ) -> DeepImage:
@@ -59,7 +83,7 @@ def deep_image(
     if array.ndim != 3 or 0 in array.shape:
         raise NotAnImage(f"holds an array of shape {array.shape}")
     if array.shape[2] > MOST_BANDS:
-        raise NotAnImage(f"has {array.shape[2]} bands, expected at most {MOST_BANDS}")
+        raise NotAnImage(f"has {array.shape[2]} bands, which are more than {MOST_BANDS}")
     if array.dtype.kind not in "buif":
         raise NotAnImage(f"holds values of type {array.dtype}")
     name = array.dtype.newbyteorder("=").name

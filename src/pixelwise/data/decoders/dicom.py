@@ -6,15 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from pixelwise.data.decoders.deep import DeepImage, NotAnImage, PixelArray, deep_image
+from pixelwise.data.decoders.deep import DeepImage, NotAnImage, PixelArray, deep_image, require_size
 from pixelwise.errors import MissingExtra
+
+_DEFLATED = b"1.2.840.10008.1.2.1.99"  # the transfer syntax (DICOM PS3.5, A.5), which stands in the file's meta group
+_META_BYTES = 2048
 
 
 def read_dicom(content: bytes, *, max_pixels: int) -> DeepImage:
     """The pixels after slope and intercept (DICOM PS3.3, C.11.1), MONOCHROME1 inverted so that more is brighter.
 
     Raises:
-        NotAnImage: there are no pixels, more than `max_pixels`, or several frames.
+        NotAnImage: there are no pixels, or several frames.
+        TooLarge: it has more than `max_pixels`.
         MissingExtra: pydicom is not installed.
         Exception: of many kinds, where the file is damaged.
     """
@@ -23,16 +27,17 @@ def read_dicom(content: bytes, *, max_pixels: int) -> DeepImage:
         from pydicom.pixels.processing import apply_rescale
     except ImportError:
         raise MissingExtra("dicom", "Reading DICOM files") from None
+    if _DEFLATED in content[:_META_BYTES]:  # of which a few bytes can become as many as there is memory
+        raise NotAnImage("is DICOM that is compressed as a whole (Deflated Explicit VR Little Endian)")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values that the standard does not allow and that do not concern pixels
         file: Any = pydicom.dcmread(io.BytesIO(content))
         frames = int(file.get("NumberOfFrames", 1) or 1)
         if "PixelData" not in file:
-            raise NotAnImage("is DICOM without an image")
+            raise NotAnImage("is DICOM without an image, or ends before it")
         if frames > 1:
             raise NotAnImage(f"is DICOM of {frames} frames, expected one")
-        if int(file.Rows) * int(file.Columns) > max_pixels:
-            raise NotAnImage(f"is {file.Columns} x {file.Rows} px, expected at most {max_pixels} pixels")
+        require_size(int(file.Columns), int(file.Rows), int(file.SamplesPerPixel), max_pixels=max_pixels)
         stored: PixelArray = file.pixel_array
         if stored.ndim == 3:
             return deep_image(stored, is_color=True)

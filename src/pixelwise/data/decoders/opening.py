@@ -1,40 +1,39 @@
 """Open and load an image file with Pillow: RGB of 8 bits, and masks of one channel."""
 
 import io
+import logging
 import threading
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from pixelwise.data.dataset.channels import ARRAY_SUFFIXES
 from pixelwise.data.decoders import heif
+from pixelwise.data.decoders.arrays import MAGIC
+from pixelwise.data.decoders.formats import readable_formats
 from pixelwise.data.file_kinds import FIRST_BYTES, image_format, what_is
-from pixelwise.data.findings import FileFault, Finding
+from pixelwise.data.findings import FileFault
 from pixelwise.data.refusals import (
     IMAGE_EXPECTED,
     MASK_EXPECTED,
     NO_BYTES,
     array_mask,
+    foreign_mask,
+    too_large,
     unreadable,
     wrong_mask,
 )
 from pixelwise.errors import PixelwiseError
 
-_AVIF = ("AVIF",) if find_spec("PIL.AvifImagePlugin") else ()  # which Pillow has from 11.3 on
-
-DECODERS = (
-    *("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", *_AVIF),
-    *("PPM", "TGA", "PCX", "SGI", "DIB", "DDS", "ICO", "ICNS", "QOI"),
-)
+DECODERS = tuple(decoder for each in readable_formats() for decoder in each.decoders)
 """Of Pillow's decoders those that may meet a file, whatever its name: EPS would start a PostScript interpreter."""
 
 MAX_PIXELS = 500_000_000
 """Larger images are refused as a whole (2 GB decoded); cut them into tiles."""
 
 _EXIF_ORIENTATION = 0x0112
+_EXIF_PLACES = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")  # in which Pillow looks for it
 _SMALL = (34, 34)  # two pixels for each cell of a fingerprint
 _TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -47,17 +46,21 @@ _TRANSPOSITIONS = {
 }
 _opening = threading.Lock()
 
+# What they log of damaged files and of bands that they do not read, refusals say; it would go to the terminal too.
+for _library in ("PIL", "tifffile", "pydicom"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
-def read_image(source: Path | bytes | Image.Image) -> Image.Image:
+
+def read_image(source: Path | bytes | Image.Image, name: Path | None = None) -> Image.Image:
     """An RGB image, upright by its EXIF orientation, from any mode Pillow reads; transparency is dropped.
 
-    16-bit gray is divided by 257; of several frames the first counts.
+    16-bit gray is divided by 257; of several frames the first counts. `name` is what errors call an opened image.
 
     Raises:
         DataError: the file is missing, empty, broken, no image or above MAX_PIXELS.
     """
     image = source if isinstance(source, Image.Image) else open_image(source)
-    name = source if isinstance(source, Path) else Path("image")
+    name = name or (source if isinstance(source, Path) else Path("image"))
     try:
         image.load()
         return upright(to_rgb(image), orientation(image))
@@ -65,8 +68,12 @@ def read_image(source: Path | bytes | Image.Image) -> Image.Image:
         raise FileFault(unreadable(name, error, IMAGE_EXPECTED)) from None
 
 
-def open_image(source: Path | bytes, name: Path | None = None) -> Image.Image:
-    """An image whose header is read and whose pixels are not; `name` is what errors call bytes."""
+def open_image(source: Path | bytes, name: Path | None = None, *, max_pixels: int | None = None) -> Image.Image:
+    """An image whose header is read and whose pixels are not; `name` is what errors call bytes.
+
+    With more than `max_pixels`, MAX_PIXELS if it is None, it is refused.
+    """
+    most = MAX_PIXELS if max_pixels is None else max_pixels
     name = name or (source if isinstance(source, Path) else Path("image"))
     content = read_content(source) if isinstance(source, Path) else source
     if not content:
@@ -79,9 +86,8 @@ def open_image(source: Path | bytes, name: Path | None = None) -> Image.Image:
         raise
     except Exception as error:  # see read_image
         raise FileFault(unreadable(name, error, IMAGE_EXPECTED)) from None
-    if image.width * image.height > MAX_PIXELS:
-        found, limit = f"is {image.width} x {image.height} px", f"at most {MAX_PIXELS // 10**6} million pixels"
-        raise FileFault(Finding(name, found, limit, "Cut it into tiles.", "decompression-bomb"))
+    if image.width * image.height > most:
+        raise FileFault(too_large(name, image.size, most))
     return image
 
 
@@ -117,9 +123,12 @@ def decode_mask(path: Path) -> Image.Image:
 
 def open_mask(path: Path) -> Image.Image:
     """A PNG of one channel and at most 8 bits (mode "L", "P" or "1") whose pixels are not read yet."""
-    if path.suffix.lower() in ARRAY_SUFFIXES:  # which Pillow does not know, and `--fix` does
+    content = read_content(path)
+    if content.startswith(MAGIC):  # which Pillow does not know, and `--fix` does
         raise FileFault(array_mask(path))
-    mask = open_image(path)
+    if image_format(content[:FIRST_BYTES]) == "DICOM":
+        raise FileFault(foreign_mask(path, "is a DICOM"))
+    mask = open_image(content, path)
     if mask.format != "PNG" or mask.mode not in ("L", "P", "1"):
         raise FileFault(wrong_mask(path, mask))
     return mask
@@ -151,9 +160,13 @@ def orientation(image: Image.Image) -> int:
 
 
 def upright(image: Image.Image, exif_orientation: int) -> Image.Image:
-    """`image` turned as its EXIF orientation says."""
+    """`image` turned as its EXIF orientation says; the copy says no more that it lies on its side."""
     method = _TRANSPOSITIONS.get(exif_orientation)
-    return image if method is None else image.transpose(method)
+    if method is None:
+        return image
+    turned = image.transpose(method)
+    turned.info = {name: value for name, value in turned.info.items() if name not in _EXIF_PLACES}
+    return turned
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -7,8 +7,6 @@ from PIL import Image
 
 from pixelwise.data.decoders.deep import DeepImage, PixelArray, deep_image
 
-_TRUECOLOR = ("RGB", "RGBA")
-
 
 def loses_bits(image: Image.Image) -> bool:
     """Whether the PNG `image`, which Pillow opened and has not decoded, has 16 bits a channel."""
@@ -16,14 +14,14 @@ def loses_bits(image: Image.Image) -> bool:
     return tiles is not None and len(tiles) > 0 and ";16" in str(tiles[0][3])
 
 
-def read_png(content: bytes, image: Image.Image) -> DeepImage:
+def read_png(content: bytes) -> DeepImage:
     """The pixels of 16 bits, without transparency; an exception of many kinds where the file is damaged."""
     import imagecodecs
 
     values: PixelArray = imagecodecs.png_decode(content)
     if values.ndim == 3 and values.shape[2] in (2, 4):
         values = values[:, :, :-1]
-    return deep_image(values, is_color=image.mode in _TRUECOLOR, stated=_stated(content))
+    return deep_image(values, is_color=values.ndim == 3 and values.shape[2] == 3, stated=_stated(content))
 
 
 def _stated(content: bytes) -> tuple[float, float] | None:

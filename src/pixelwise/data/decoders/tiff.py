@@ -1,11 +1,12 @@
 """TIFF of any depth and number of bands, by tifffile: strips, tiles, planes, LZW, Deflate, Zstandard and more."""
 
+import contextlib
 import io
 from typing import Any
 
 from PIL import Image
 
-from pixelwise.data.decoders.deep import DeepImage, NotAnImage, PixelArray, deep_image, turned
+from pixelwise.data.decoders.deep import DeepImage, NotAnImage, PixelArray, deep_image, require_size, turned
 
 # TIFF 6.0, section 8 and "Extra samples": what the bands mean.
 _SUBFILE, _ORIENTATION, _SAMPLES, _EXTRA = 254, 274, 277, 338
@@ -29,20 +30,30 @@ def read_tiff(content: bytes, *, max_pixels: int) -> DeepImage:
     """The first page that is neither a smaller version nor a mask.
 
     Raises:
-        NotAnImage: it has more than `max_pixels`, or values or axes that no image has.
+        NotAnImage: it has values or axes that no image has.
+        TooLarge: it has more than `max_pixels`.
         Exception: of many kinds, where the file is damaged.
     """
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(content)) as file:
-        pages = [page for page in file.pages if not _tag(page, _SUBFILE, 0) & _REDUCED_OR_MASK]
-        page: Any = pages[0]
-        if page.imagewidth * page.imagelength > max_pixels:
-            raise NotAnImage(f"is {page.imagewidth} x {page.imagelength} px, expected at most {max_pixels} pixels")
+        pages = _pages(file)
+        page = pages[0]
+        require_size(page.imagewidth, page.imagelength, page.samplesperpixel, max_pixels=max_pixels)
+        if page.imagedepth != 1:
+            raise NotAnImage(f"holds a volume of {page.imagedepth} slices")
         is_color = int(page.photometric) == _RGB and page.samplesperpixel >= 3
         values = _opaque(page, _bands_last(page, page.asarray()), is_color=is_color)
         image = deep_image(values, is_color=is_color, stated=_stated(page), frames=len(pages))
         return turned(image, int(_tag(page, _ORIENTATION, 1)))
+
+
+def _pages(file: Any) -> list[Any]:
+    """All that are images of their own; one at least."""
+    found = [file.pages[0]]
+    with contextlib.suppress(Exception):  # damage behind the first page is no reason to lose it
+        found += [file.pages[i] for i in range(1, len(file.pages))]
+    return [page for page in found if not int(_tag(page, _SUBFILE, 0)) & _REDUCED_OR_MASK] or found[:1]
 
 
 def _bands_last(page: Any, values: PixelArray) -> PixelArray:

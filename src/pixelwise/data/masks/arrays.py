@@ -12,8 +12,6 @@ from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.reading import MAX_PIXELS
 from pixelwise.phrases import counted
 
-MAGIC = b"\x93NUMPY"
-
 _MOST_HEADER = 10_000  # bytes; that of an array of numbers has about 100
 _READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _EXPECTED = "one array (H, W) of numbers"

@@ -9,8 +9,9 @@ import numpy.typing as npt
 from PIL import Image, TiffImagePlugin
 
 from pixelwise.data.dataset.label_map import LabelMap
+from pixelwise.data.decoders.arrays import MAGIC
 from pixelwise.data.findings import FileFault, Finding
-from pixelwise.data.masks.arrays import MAGIC, read_array
+from pixelwise.data.masks.arrays import read_array
 from pixelwise.data.masks.raw import ALPHA, RawMask, is_gray, whole_numbers
 from pixelwise.data.masks.smoothing import is_blended
 from pixelwise.data.reading import MAX_PIXELS, load, mask_values, open_image, to_rgb, upright_size

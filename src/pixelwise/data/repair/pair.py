@@ -95,6 +95,7 @@ class Examined(NamedTuple):
     size: tuple[int, int]  # (width, height) of the upright image
     orientation: int
     misfit: Finding | None
+    is_deep: bool = False  # an image of more than 8 bits or of other bands than a photograph's
 
 
 def examine(pair: Pair, known: Known, num_classes: int | None) -> Examined:
@@ -109,28 +110,28 @@ def examine(pair: Pair, known: Known, num_classes: int | None) -> Examined:
     if spoiled:
         raise LeftOut(*spoiled)
     try:
-        exif, size = _lying(pair.image)
+        exif, size, is_deep = _lying(pair.image)
         if pair.mask is None:
-            return Examined(None, size, exif, None)
+            return Examined(None, size, exif, None, is_deep)
         label_map = pair.label_map and pair.label_map.resolved(num_classes)
         raw = read_raw(pair.mask, label_map)
     except FileFault as fault:
         raise LeftOut(fault.finding) from None
     if raw.image.size == size:
-        return Examined(raw, size, exif, None)
+        return Examined(raw, size, exif, None, is_deep)
     misfit = unequal_sizes(pair, size, raw.image.size, turned=exif > 4)
     if misfit.code not in ("size-exif", "size-scaled"):
         raise LeftOut(misfit)
-    return Examined(raw, size, exif, misfit)
+    return Examined(raw, size, exif, misfit, is_deep)
 
 
-def _lying(path: Path) -> tuple[int, tuple[int, int]]:
-    """The EXIF orientation of an image and its (width, height) when upright, as its reader gives it if it is deep."""
+def _lying(path: Path) -> tuple[int, tuple[int, int], bool]:
+    """The EXIF orientation of an image, its (width, height) when upright, and whether it is deep, and so upright."""
     image = decode_image(path)
     if isinstance(image, DeepImage):
-        return 1, image.size
+        return 1, image.size, True
     exif, size = orientation(image), image.size
-    return exif, upright_size(load(image, path) if image.format == "TIFF" else image, size)
+    return exif, upright_size(load(image, path) if image.format == "TIFF" else image, size), False
 
 
 def repair_pair(task: Task, plan: Plan, known: Known, num_classes: int | None) -> Outcome:
@@ -162,7 +163,10 @@ def _image(pair: Pair, examined: Examined, known: Known) -> tuple[Image.Image | 
     An image with an EXIF orientation is saved upright: our reader would turn it, but not every tool does, and its
     mask lies as it is shown. It becomes a PNG, as a JPEG would lose quality with every saving.
     """
-    changes = [(code, _CONVERTED[code]) for code in known.unusual.get(pair.image, [])]
+    codes = known.unusual.get(pair.image, [])
+    if examined.is_deep:  # such a file stays as it is unless photographs are wanted
+        codes = [code for code in codes if code == "image-16-bit"]
+    changes = [(code, _CONVERTED[code]) for code in codes]
     if 2 <= examined.orientation <= 8:
         text = f"turned upright by its EXIF orientation {examined.orientation} and saved as PNG"
         changes.insert(0, (ORIENTATION, text))

@@ -144,7 +144,7 @@ def _roles(splits: Iterable[Iterable[Pair]], files: set[Path]) -> dict[Path, Pai
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES | {".gif"} and not path.is_dir()
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.is_dir()
 
 
 def _lead(report: CheckReport, root: Path | None) -> Html:

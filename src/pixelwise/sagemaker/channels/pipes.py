@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwise.data.dataset.listing import IMAGE_FORMATS
+from pixelwise.data.decoders.formats import IMAGE_FORMATS
 from pixelwise.data.reading import open_image
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.outputs import made_folder

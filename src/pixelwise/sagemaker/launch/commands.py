@@ -135,7 +135,7 @@ def _endpoint(options: argparse.Namespace) -> int:
 
 
 def _transform(options: argparse.Namespace) -> int:
-    from pixelwise.sagemaker.launch.serving import Transform, transform_requests
+    from pixelwise.sagemaker.launch.transform import Transform, transform_requests
 
     transform = Transform(
         images=options.images,
