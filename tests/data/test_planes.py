@@ -7,8 +7,9 @@ from PIL import Image
 
 from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.data.decoders.deep import DeepImage
+from pixelwise.data.display import Display
 from pixelwise.data.findings import FileFault
-from pixelwise.data.planes import Planes, read_picture, shown
+from pixelwise.data.planes import Planes, read_picture
 
 GRAY = Bands("uint16", 1, (1,), ((0.0, 4095.0),), False)
 COLORS = Bands("uint16", 3, (1, 2, 3), ((0.0, 1000.0),) * 3, True)
@@ -87,6 +88,6 @@ def test_16_bits_are_divided_by_257_where_photographs_are_wanted():
 
 def test_people_are_shown_the_range_stretched_to_8_bits():
     gray = DeepImage(np.array([[[0], [4095], [5000], [1365]]], dtype=np.uint16), is_color=False)
-    assert np.asarray(shown(gray, GRAY)).tolist() == [[[0] * 3, [255] * 3, [255] * 3, [85] * 3]]
+    assert np.asarray(Display.of(GRAY).picture(gray)).tolist() == [[[0] * 3, [255] * 3, [255] * 3, [85] * 3]]
     colors = DeepImage(np.array([[[0, 500, 1000]]], dtype=np.uint16), is_color=True)
-    assert np.asarray(shown(colors, COLORS)).tolist() == [[[0, 128, 255]]]
+    assert np.asarray(Display.of(COLORS).picture(colors)).tolist() == [[[0, 128, 255]]]

@@ -62,7 +62,7 @@ def test_values_below_0_come_back_as_tiff_with_a_sign(tmp_path):
     labels = LabelTable.named(NAMES, sources={0: [-1], 1: [40000]})
     Image.new("RGB", (3, 1)).save(tmp_path / "photo.png")
     report = predict_files(
-        Fixed(labels), [str(tmp_path / "photo.png")], tmp_path / "out", overlays=False, probabilities=False,
+        Fixed(labels), [str(tmp_path / "photo.png")], tmp_path / "out", overlays=None, probabilities=False,
         as_source=True,
     )  # fmt: skip
     assert report.written == [tmp_path / "out" / "photo.tif"]
@@ -83,7 +83,7 @@ def test_a_tiff_of_values_never_replaces_the_image(tmp_path):
     Image.new("RGB", (3, 1)).save(tmp_path / "photo.tif")
     with pytest.raises(SettingsError, match=r"photo\.tif: its mask would overwrite it"):
         predict_files(
-            Fixed(labels), [str(tmp_path / "photo.tif")], tmp_path, overlays=False, probabilities=False, as_source=True
+            Fixed(labels), [str(tmp_path / "photo.tif")], tmp_path, overlays=None, probabilities=False, as_source=True
         )
 
 

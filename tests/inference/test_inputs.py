@@ -9,6 +9,7 @@ from PIL import Image, TiffImagePlugin, features
 
 from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.data.decoders.formats import readable_formats
+from pixelwise.data.display import Display
 from pixelwise.errors import DataError
 from pixelwise.inference import inputs
 from pixelwise.inference.files import predict_files
@@ -212,11 +213,13 @@ def test_arrays_are_predicted_by_their_shape_and_what_predict_wrote_is_not(photo
         array(photos.folder / name, values)
     (photos.folder / "broken.npy").write_bytes(b"\x93NUMPY\1\0")
     for given in (photos.folder, photos.folder / "*.npy", photos.folder / "*"):
-        report = predict_files(Zeros(five), [str(given)], tmp_path / "masks", overlays=False, probabilities=False)
+        report = predict_files(Zeros(five), [str(given)], tmp_path / "masks", overlays=None, probabilities=False)
         assert report.complete
         assert report.written == [tmp_path / "masks" / "scene.png"]
         assert report.passed_over == 6
-    report = predict_files(Zeros(five), [str(image)], tmp_path / "masks", overlays=True, probabilities=False)
+    report = predict_files(
+        Zeros(five), [str(image)], tmp_path / "masks", overlays=Display.of(five), probabilities=False
+    )
     with Image.open(tmp_path / "masks" / "scene_overlay.png") as drawn:
         assert drawn.size == (30, 20)
 

@@ -145,7 +145,7 @@ def test_a_prediction_saved_with_a_palette_shows_the_colours_of_its_classes(pred
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (b"garbage", "not an image.*Replace the file or leave it out"),
+        (b"garbage", "not an image.*Leave it out or replace it"),
         (b"", "empty"),
         (encoded(Image.fromarray(PIXELS))[:60], "cannot be decoded|not an image"),
         ("no/such/file.jpg", "file.jpg: cannot be read"),

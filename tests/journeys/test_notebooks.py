@@ -20,7 +20,7 @@ NAMES = sorted(path.stem for path in EXAMPLES.glob("*.ipynb"))
 # What each notebook must have said, by the cell that says it.
 SAID = {
     "semantic_segmentation_from_masks_to_metrics": {
-        "draw": r"mask P \(128, 96\) with the values \[0, 1, 2, 3, 4\]",
+        "draw": r"mask L \(128, 96\) with the values \[0, 1, 2, 3, 4\]",
         "mistake": r"sound: False\s+mask-colors: ",
         "balance-said": r"imbalance ratio\* is .*\*\*\d+\.\d\*\*",
         "settings": r"`learning_rate` \| 0\.002 \| above 0 to 10 \|",

@@ -127,10 +127,10 @@ def test_what_predict_leaves_out_is_named_and_the_rest_is_written(run, tmp_path,
     (photos / "notes.txt").write_text("words")
     command = ("predict", trained, photos, "--output", tmp_path / "masks")
     assert run(*command)[0] == 0
-    (photos / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(50))
+    (photos / "layers.psd").write_bytes(b"8BPS\0\1" + bytes(50))
     code, out, _err = run(*command)
     assert code == 1
-    assert "phone.heic" in out
+    assert "layers.psd" in out
     code, out, _err = run(*command, "--json")
     report = json.loads(out)
     assert (code, len(report["left_out"]), report["passed_over"]) == (1, 1, 1)

@@ -134,7 +134,7 @@ def test_an_empty_body_is_204_whatever_its_type(client):
         (PNG, {"Content-Type": "image/png", "Accept": "image/jpeg"}, 406, "image/jpeg, expected one of image/png"),
         (PNG, {"Content-Type": "image/png", "Accept": "image/png;overlay;opacity=7"}, 400, "opacity is 7"),
         (b"garbage", {"Content-Type": "image/jpeg"}, 400, "not an image"),
-        (PNG[:70], {"Content-Type": "image/png"}, 400, "Send the whole file as the body of the request."),
+        (PNG[:70], {"Content-Type": "image/png"}, 400, "Send the whole file of an image."),
         (encoded(PIXELS, "JPEG")[:-100], {"Content-Type": "image/jpeg"}, 400, "image"),
         (b"\xff\xd8\xff\xe0" + bytes(500), {"Content-Type": "image/jpeg"}, 400, "image"),
         (bytes(1), {"Content-Type": "image/jpeg"}, 400, "image"),

@@ -60,25 +60,23 @@ def check(  # noqa: PLR0913  # the door lists what one may ask for
         SettingsError: a setting cannot be used, or `output` cannot be written; or `show_bands` are none of the images,
             or nothing is written that shows them.
     """
-    if show_bands is not None:
-        shown_bands(show_bands)
-        if output is None:
-            raise SettingsError("show_bands says what the page shows, and none is written. Give an output folder too.")
+    _require_page(show_bands, output)
     chosen = Settings.chosen(path_of(config), settings)
     folder = None if output is None else made_folder(Path(output))
-    report = checked(
-        dataset,
-        SplitRule(split_by),
-        classes=classes,
-        channels=channels,
-        num_classes=num_classes,
-        crop_size=chosen.crop_size,
-        meant=chosen,
-        progress=progress,
-    )
+    how = {"num_classes": num_classes, "crop_size": chosen.crop_size, "meant": chosen, "progress": progress}
+    report = checked(dataset, SplitRule(split_by), classes=classes, channels=channels, **how)
     if folder is not None:
         write_check(report, fact_sheet(report, chosen), folder, show_bands=show_bands)
     return report
+
+
+def _require_page(show_bands: Sequence[int] | str | None, output: PathLike | None) -> None:
+    """SettingsError where `show_bands` are no bands, or nothing is written that shows them."""
+    if show_bands is None:
+        return
+    shown_bands(show_bands)
+    if output is None:
+        raise SettingsError("show_bands says what the page shows, and none is written. Give an output folder too.")
 
 
 def checked(

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pixelwise.api.arguments import PathLike, path_of
 from pixelwise.api.splits import of_split, open_split, said_of, split_of
@@ -61,26 +62,40 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
         SettingsError: `show_bands` are none of the images', or nothing is written that shows them.
     """
     bundle = load_bundle(Path(model))
-    run = _run_that_shows(show_bands, Path(model), bundle, has_output=output is not None)
-    folder = None if output is None else made_folder(Path(output))
+    place = _place(show_bands, Path(model), bundle, output)
     rule = split_of(Path(model), bundle, split_by)
     checked, said, bundle = _checked(bundle, dataset, split, path_of(classes), channels, rule)
     with started(device, precision or bundle.settings.precision) as runtime:
         predictor = Predictor(bundle, runtime, tile=tile)
         evaluation = _evaluated(predictor, checked.pairs[split], said, progress)
-        title, facts = f"{Path(model).resolve().name} on {split}", checked.facts_json()
-        about = Report(title, evaluation, checked.pairs[split], facts, read_history(run), show_bands)
-        _write(about, bundle, predictor, folder, run)
+        about = _about(Path(model), split, evaluation, checked)
+        _write(dataclasses.replace(about, show_bands=show_bands), bundle, predictor, place)
     return evaluation
 
 
-def _write(about: Report, bundle: Bundle, predictor: Predictor, folder: Path | None, run: Path | None) -> None:
-    """The numbers into `folder` alone, the report there or into the run."""
+class _Place(NamedTuple):
+    """Where an evaluation is written: its numbers into `folder` alone, its report there or into the run."""
+
+    folder: Path | None
+    run: Path | None
+
+
+def _about(model: Path, split: str, evaluation: Evaluation, checked: CheckReport) -> Report:
+    history = read_history(_run_of(model))
+    return Report(f"{model.resolve().name} on {split}", evaluation, checked.pairs[split], checked.facts_json(), history)
+
+
+def _run_of(model: Path) -> Path | None:
+    """The run folder, where `model` is one."""
+    return model if (model / "metrics.jsonl").is_file() else None
+
+
+def _write(about: Report, bundle: Bundle, predictor: Predictor, place: _Place) -> None:
+    if place.folder is not None:
+        write_evaluation(about.evaluation, place.folder)
+    folder = place.folder or place.run
     if folder is not None:
-        write_evaluation(about.evaluation, folder)
-    place = folder or run
-    if place is not None:
-        write_report_of(about, bundle, predictor, place / "report")
+        write_report_of(about, bundle, predictor, folder / "report")
 
 
 def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
@@ -106,15 +121,13 @@ def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
     return page.write_report(content, folder)
 
 
-def _run_that_shows(
-    show_bands: Sequence[int] | str | None, model: Path, bundle: Bundle, *, has_output: bool
-) -> Path | None:
-    """The model if it is a run, which has a report; SettingsError where no image or no report has `show_bands`."""
+def _place(show_bands: Sequence[int] | str | None, model: Path, bundle: Bundle, output: PathLike | None) -> _Place:
+    """Where to write, a new folder made; SettingsError where no image or no report has `show_bands`."""
     Display.of(bundle.bands, show_bands)
-    run = model if (model / "metrics.jsonl").is_file() else None
-    if show_bands is not None and run is None and not has_output:
+    run = _run_of(model)
+    if show_bands is not None and run is None and output is None:
         raise SettingsError("show_bands says what the report shows, and none is written. Give an output folder too.")
-    return run
+    return _Place(None if output is None else made_folder(Path(output)), run)
 
 
 def _evaluated(

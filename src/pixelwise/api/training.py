@@ -65,13 +65,21 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     _prepare(folder, show_bands, resume=resume)
     chosen = _settings(folder, config, settings, resume=resume, initial=initial)
     rule = split_to_resume(folder, split_by) if resume else SplitRule(split_by)
-    of_data: dict[str, Any] = {"classes": classes, "channels": channels, "num_classes": chosen.num_classes}
-    report = checked(dataset, rule, crop_size=chosen.crop_size, meant=chosen, **of_data)
+    report = _sound(dataset, rule, chosen, show_bands, classes=classes, channels=channels)
+    told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
+    return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told), show_bands=show_bands)
+
+
+def _sound(
+    dataset: PathLike | None, rule: SplitRule, chosen: Settings, show_bands: Sequence[int] | str | None, **of_data: Any
+) -> CheckReport:
+    """The dataset looked at, sound and divided as `rule` wants; its images have the bands that the report shows."""
+    seen: dict[str, Any] = {"num_classes": chosen.num_classes, "crop_size": chosen.crop_size, "meant": chosen}
+    report = checked(dataset, rule, **seen, **of_data)
     require_split(rule, report)
     report.require_sound()
     Display.of(report.bands, show_bands)
-    told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
-    return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told), show_bands=show_bands)
+    return report
 
 
 def train_checked(request: TrainingRequest, *, show_bands: Sequence[int] | str | None = None) -> TrainingResult:

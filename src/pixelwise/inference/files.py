@@ -81,8 +81,7 @@ def predict_files(
 
     Below a folder given as input, images keep their subfolders. Masks are 8-bit gray PNGs of class ids, with `palette`
     palette PNGs. With `as_source` they hold the values or colours that the classes had before the dataset was
-    repaired or converted, not the class ids; as `NAME.tif` where the value of a class is negative. `overlays` says how
-    images are shown below them.
+    repaired or converted, as `NAME.tif` where that of a class is negative. `overlays` says how images are shown.
 
     Raises:
         DataError: an input does not exist, a folder has no images of any kind, or two images would give the same mask.

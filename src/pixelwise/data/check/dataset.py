@@ -66,20 +66,28 @@ def check_dataset(  # noqa: PLR0913  # what the doors may ask of the one check
     if classes_file is None and given.labels is not None:
         findings += other_names(dataset.class_files, given.labels)
     looks = _Looks(given, crop_size, workers, progress, sum(map(len, pairs.values())))
+    tallies, made = _all_tallied(dataset, pairs, dividing, looks)
+    by_user = num_classes is not None or classes_file is not None
+    bands = resolved_bands({name: tally.depths for name, tally in tallies.items()}, meant)
+    for tally in tallies.values():
+        findings += tally.depth_findings(bands, is_given=isinstance(meant, Settings) and meant.value_range != "data")
+    report = _report(tallies, findings, given, MaskMeaning.of(tallies, given, by_user=by_user), bands)
+    return replace(report, layout=dataset.layout, division=division or made)
+
+
+def _all_tallied(
+    dataset: Dataset, pairs: dict[str, Pairs], dividing: Dividing | None, looks: "_Looks"
+) -> tuple[dict[str, Tally], Division | None]:
+    """What the pairs of each split showed; and how train was divided, if it was."""
     tallies: dict[str, Tally] = {}
+    division: Division | None = None
     for name, members in pairs.items():
         if name == "train" and dividing is not None:
             division, divided = _divided(dataset, dividing, list(looks.at(members, dividing.likely())))
             tallies |= divided
         else:
             tallies[name] = _tallied(Tally(dataset.splits[name], members), looks.at(members, [range(len(members))]))
-    tallies = {name: tallies[name] for name in SPLITS if name in tallies}
-    by_user = num_classes is not None or classes_file is not None
-    bands = resolved_bands({name: tally.depths for name, tally in tallies.items()}, meant)
-    for tally in tallies.values():
-        findings += tally.depth_findings(bands, is_given=isinstance(meant, Settings) and meant.value_range != "data")
-    report = _report(tallies, findings, given, MaskMeaning.of(tallies, given, by_user=by_user), bands)
-    return replace(report, layout=dataset.layout, division=division)
+    return {name: tallies[name] for name in SPLITS if name in tallies}, division
 
 
 def _found(dataset: Dataset) -> tuple[dict[str, Pairs], list[Finding], Division | None]:
