@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from pixelwise.data.findings import Finding
 from pixelwise.errors import DataError
@@ -196,6 +195,8 @@ def _names(reference: str) -> list[str]:
     if not separator:
         return [reference]
     if scheme.lower() == "file":
+        from urllib.request import url2pathname  # late: it brings a client for HTTP, and few manifests need it
+
         return [url2pathname(urlsplit(reference).path)]
     if scheme.lower() != "s3":
         raise _LineFault(f"refers to {reference}, which is not fetched", "a path or an s3:// address")

@@ -67,8 +67,14 @@ IMAGE_FORMATS = listed((each.name for each in FORMATS), 11)
 @cache
 def readable_formats() -> tuple[FileFormat, ...]:
     """Those of FORMATS that this machine has the decoders for."""
+    here = (each for each in FORMATS if each.feature is None or _is_built_in(each.feature))
+    return tuple(each for each in here if each.package is None or find_spec(each.package) is not None)
+
+
+def _is_built_in(feature: str) -> bool:
+    """Whether this build of Pillow has a decoder; asked one by one, as the list of all would load Tk."""
     from PIL import features
 
-    supported = {*features.get_supported_modules(), *features.get_supported_codecs()}
-    here = (each for each in FORMATS if each.feature is None or each.feature in supported)
-    return tuple(each for each in here if each.package is None or find_spec(each.package) is not None)
+    if feature in features.modules:
+        return bool(features.check_module(feature))
+    return feature in features.codecs and bool(features.check_codec(feature))

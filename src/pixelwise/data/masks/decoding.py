@@ -116,7 +116,7 @@ def gray_or_palette(opened: Image.Image, values: Image.Image, path: Path) -> Raw
 def _palette(opened: Image.Image) -> dict[int, Color]:
     listed = opened.getpalette("RGB") or []
     listed += [0] * (768 - len(listed))  # past the palette is black
-    return {i: (listed[3 * i], listed[3 * i + 1], listed[3 * i + 2]) for i in range(256)}
+    return dict(enumerate(zip(listed[::3], listed[1::3], listed[2::3], strict=True)))
 
 
 def _shape_in_alpha(opened: Image.Image, colors: Image.Image) -> Image.Image | None:
