@@ -206,3 +206,13 @@ def test_arrays_beside_pictures_are_strays(tmp_path):
     pairs, findings = find(tmp_path)
     assert [(pair.image.name, pair.mask.name) for pair in pairs] == [("a.jpg", "a.png")]
     assert [finding.code for finding in findings] == ["stray-file", "stray-file"]
+
+
+def test_a_folder_of_text_files_in_place_of_masks_leads_to_convert(tmp_path):
+    (tmp_path / "train").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "train" / "a.png")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a.txt").write_text("0 0.1 0.1 0.9 0.1 0.9 0.9")
+    _, findings = find_pairs(tmp_path / "train", tmp_path / "labels")
+    (fault,) = (each for each in findings if each.code == "empty-channel")
+    assert "`pixelwise convert` (yolo" in fault.remedy

@@ -127,10 +127,10 @@ def _case_collisions(listing: Listing) -> list[Finding]:
 
 
 def _empty(folder: Path) -> Finding:
-    return Finding(
-        folder, "holds no images", f"{IMAGE_FORMATS} files",
-        "Put the files there or give the right folder.", "empty-channel",
-    )  # fmt: skip
+    remedy = "Put the files there or give the right folder."
+    if any(True for _ in folder.rglob("*.txt")) or any(True for _ in folder.rglob("*.json")):
+        remedy = "Outlines in text or JSON are drawn by `pixelwise convert` (yolo, coco, labelme and others)."
+    return Finding(folder, "holds no images", f"{IMAGE_FORMATS} files", remedy, "empty-channel")
 
 
 def _twice(path: Path, other: str) -> Finding:

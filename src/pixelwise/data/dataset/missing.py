@@ -27,7 +27,7 @@ def missing_channel(root: Path | None, name: str) -> str:
         f"{root}: has no folder {name!r}; found {found}. Expected train/, train_annotation/, validation/ and "
         f"validation_annotation/ with images and PNG masks of the same file names; images/train beside "
         f"masks/train, and the like, is taken too, as are images/ beside masks/ and a_mask.png beside a.jpg without "
-        f"folders of splits.{hint}"
+        f"folders of splits. `pixelwise convert` brings in other layouts (COCO, YOLO, VOC and more).{hint}"
     )
 
 

@@ -148,3 +148,18 @@ def test_several_masks_of_an_image_are_refused_where_one_is_needed():
 )
 def test_the_split_is_a_word_of_the_path(path, split):
     assert split_of(path) == split
+
+
+def test_masks_beside_their_images_are_known_by_their_ending():
+    names = [f"{part}/{name}" for part in ("train", "valid") for name in ("1.jpg", "1_mask.png", "2.jpg", "2_mask.png")]
+    matches, notes = find_matches(Source(Path("source"), [*names, "train/3.jpg"], lambda _: b""), Options())
+    assert [(one.name, one.split, one.image, one.masks) for one in matches] == [
+        ("1", "train", "train/1.jpg", ((None, "train/1_mask.png"),)),
+        ("2", "train", "train/2.jpg", ((None, "train/2_mask.png"),)),
+        ("1", "validation", "valid/1.jpg", ((None, "valid/1_mask.png"),)),
+        ("2", "validation", "valid/2.jpg", ((None, "valid/2_mask.png"),)),
+    ]
+    assert notes == [
+        'Masks lie beside their images and end in "_mask" or the like.',
+        "1 image without a mask left out: train/3.jpg.",
+    ]

@@ -11,10 +11,11 @@ from pixelwise.data.convert.conversion import Options
 from pixelwise.data.convert.matching.patterns import match
 from pixelwise.data.convert.source import Source
 from pixelwise.data.dataset.channels import ARRAY_SUFFIXES, IMAGE_SUFFIXES
+from pixelwise.data.dataset.layout import MASK_ENDINGS
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.phrases import counted, listed
 
-PICTURES = IMAGE_SUFFIXES | {".gif"}
+PICTURES = IMAGE_SUFFIXES
 
 _IMAGE_WORDS = {"image", "images", "img", "imgs", "photo", "photos", "picture", "pictures", "stills", "rgb"}
 _MASK_WORDS = {
@@ -162,10 +163,29 @@ def _by_folders(source: Source, mask_suffixes: Collection[str]) -> tuple[list[Ma
         matches += paired
         notes += said
     if not matches:
+        matches, unused = _beside(source, mask_suffixes), set()
+        notes.append('Masks lie beside their images and end in "_mask" or the like.')
+        used = {file for one in matches for file in (one.image, one.masks[0][1])}
+        lone = [file for file in lone if file not in used]
+    if not matches:
         raise _ambiguous(source, "no folder of images has a folder of masks with the same file names")
     if unused:
         raise _ambiguous(source, f"{' and '.join(sorted(folder.path for folder in unused))} may hold masks too")
     return _shortened(matches), notes + _lone(lone, [])
+
+
+def _beside(source: Source, mask_suffixes: Collection[str]) -> list[Match]:
+    """Images with masks of their names and an ending, `a_mask.png` beside `a.jpg`, as Roboflow writes them."""
+    masks = {os.path.splitext(name)[0]: name for name in _typed(source.names, mask_suffixes)}
+    found = []
+    for image in _typed(source.names, PICTURES):
+        stem = os.path.splitext(image)[0]
+        own = next((masks[stem + ending] for ending in MASK_ENDINGS if stem + ending in masks), None)
+        if own is not None:
+            kept = [part for part in PurePosixPath(stem).parent.parts if not _says_role_or_split(part)]
+            name = "/".join([*kept, PurePosixPath(stem).name])
+            found.append(Match(name, split_of(os.path.dirname(image)), image, ((None, own),)))
+    return _shortened(found) if found else []
 
 
 def _files(source: Source, suffixes: Collection[str], role: str | None) -> dict[_Folder, dict[str, str]]:
