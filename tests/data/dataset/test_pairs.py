@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pixelwise.data.dataset.pairs import Pair, find_pairs, open_dataset
 from pixelwise.errors import DataError, SettingsError

@@ -163,18 +163,13 @@ def _by_folders(source: Source, mask_suffixes: Collection[str]) -> tuple[list[Ma
         matches += paired
         notes += said
     if not matches:
-        matches, unused = _beside(source, mask_suffixes), set()
-        notes.append('Masks lie beside their images and end in "_mask" or the like.')
-        used = {file for one in matches for file in (one.image, one.masks[0][1])}
-        lone = [file for file in lone if file not in used]
-    if not matches:
-        raise _ambiguous(source, "no folder of images has a folder of masks with the same file names")
+        return _beside(source, mask_suffixes)
     if unused:
         raise _ambiguous(source, f"{' and '.join(sorted(folder.path for folder in unused))} may hold masks too")
     return _shortened(matches), notes + _lone(lone, [])
 
 
-def _beside(source: Source, mask_suffixes: Collection[str]) -> list[Match]:
+def _beside(source: Source, mask_suffixes: Collection[str]) -> tuple[list[Match], list[str]]:
     """Images with masks of their names and an ending, `a_mask.png` beside `a.jpg`, as Roboflow writes them."""
     masks = {os.path.splitext(name)[0]: name for name in _typed(source.names, mask_suffixes)}
     found = []
@@ -185,7 +180,11 @@ def _beside(source: Source, mask_suffixes: Collection[str]) -> list[Match]:
             kept = [part for part in PurePosixPath(stem).parent.parts if not _says_role_or_split(part)]
             name = "/".join([*kept, PurePosixPath(stem).name])
             found.append(Match(name, split_of(os.path.dirname(image)), image, ((None, own),)))
-    return _shortened(found) if found else []
+    if not found:
+        raise _ambiguous(source, "no folder of images has a folder of masks with the same file names")
+    used = {file for one in found for file in (one.image, one.masks[0][1])}
+    notes = ['Masks lie beside their images and end in "_mask" or the like.']
+    return _shortened(found), notes + _lone([name for name in _typed(source.names, PICTURES) if name not in used], [])
 
 
 def _files(source: Source, suffixes: Collection[str], role: str | None) -> dict[_Folder, dict[str, str]]:
