@@ -110,3 +110,21 @@ def test_a_checkpoint_of_another_range_is_refused(deep, tmp_path, run):
     code, _, err = run("train", deep, "--output", tmp_path / "run", "--resume", "--quiet", "--device", "cpu")
     assert code == 2
     assert "not those the run began with" in err
+
+
+def test_a_run_that_starts_from_a_model_sees_images_as_the_model_does(model, deep, tmp_path, run, trained):
+    flags = ["--quiet", "--device", "cpu", "--epochs", "1", "--crop-size", "32", "--mini-batch-size", "4"]
+    # Other training images, whose own percentiles would be others.
+    for i in range(4):
+        draw_deep(tmp_path / "more", "train", f"more{i}", seed=i)
+        draw_deep(tmp_path / "more", "validation", f"kept{i}", seed=10 + i)
+    code, _, _ = run("train", tmp_path / "more", "--output", tmp_path / "run", "--start-from", model, *flags)
+    assert code == 0
+    assert load_bundle(tmp_path / "run").bands == load_bundle(model).bands
+    assert pixelwise.check(tmp_path / "more").bands != load_bundle(model).bands
+    assert (
+        run("train", tmp_path / "more", "--output", tmp_path / "run", "--resume", "--quiet", "--device", "cpu")[0] == 0
+    )
+    code, _, err = run("train", deep, "--output", tmp_path / "other", "--start-from", trained, *flags)
+    assert code == 2
+    assert "the model to start from takes 3 bands of uint8" in err

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pixelwise.bundle import Bundle
+from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.errors import SettingsError
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.settings import Settings
@@ -15,19 +16,29 @@ NETWORK = ("algorithm", "backbone", "output_stride", "align_corners")
 
 
 def network_of(initial: Bundle) -> dict[str, Any]:
-    """The settings of `NETWORK` that the trained model has."""
-    return {name: getattr(initial.settings, name) for name in NETWORK}
+    """The settings of `NETWORK` that the trained model has; and how it sees images, unless these are photographs."""
+    found = {name: getattr(initial.settings, name) for name in NETWORK}
+    if initial.bands == PHOTOGRAPH:
+        return found
+    # Its weights are used to these values: a range found anew would show them other images.
+    ranges = tuple(value for limits in initial.bands.ranges for value in limits)
+    return {**found, "bands": initial.bands.chosen, "value_range": ranges}
 
 
-def start_from(model: Segmenter, initial: Bundle, settings: Settings) -> str:
+def start_from(model: Segmenter, initial: Bundle, settings: Settings, bands: Bands = PHOTOGRAPH) -> str:
     """Fill `model` with the weights of `initial`; return a line that says what was taken.
 
     Tensors whose shape depends on the number of classes keep their random values where that number changed, and so
-    does the auxiliary head, which no bundle holds.
+    does the auxiliary head, which no bundle holds. `bands` are those of the images.
 
     Raises:
-        SettingsError: a setting of `NETWORK` is not the trained model's.
+        SettingsError: a setting of `NETWORK` is not the trained model's, or the images are not what it takes.
     """
+    if bands != initial.bands:
+        raise SettingsError(
+            f"The images are {bands.text()}; the model to start from takes {initial.bands.text()}. Give images of its "
+            "kind, leave out bands and value_range, or train without a model to start from."
+        )
     for name in NETWORK:
         own, wanted = getattr(initial.settings, name), getattr(settings, name)
         if own != wanted:

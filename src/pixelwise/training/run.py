@@ -167,7 +167,7 @@ def _model(request: TrainingRequest, observer: Observer, *, resumes: bool) -> Se
         settings, request.report.labels.num_classes, load_weights=needs_weights, bands=request.report.bands
     )
     if initial is not None:
-        observer.say(start_from(model, initial, settings))
+        observer.say(start_from(model, initial, settings, request.report.bands))
     return model
 
 

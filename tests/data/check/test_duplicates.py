@@ -8,7 +8,6 @@ from PIL import Image, ImageDraw, ImageEnhance
 from pixelwise.data.check.duplicates import (
     NEAR,
     WORDS,
-    _count_bits_by_table,
     across,
     fingerprint,
     same_picture,
@@ -133,11 +132,6 @@ def test_the_smallest_pictures_have_fingerprints_too(size):
 def test_nothing_is_near_in_an_empty_set():
     assert across(fingerprints(), fingerprints(picture(1))) == []
     assert across(fingerprints(picture(1)), fingerprints()) == []
-
-
-def test_bits_are_counted_alike_without_the_newest_numpy():
-    words = np.array([[0, 1], [2**64 - 1, 0xF0F0]], dtype=np.uint64)
-    assert _count_bits_by_table(words).tolist() == [[0, 1], [64, 8]]
 
 
 def test_the_same_picture_in_other_bytes_is_the_same(tmp_path):

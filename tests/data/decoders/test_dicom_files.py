@@ -113,6 +113,7 @@ def test_eight_bits_and_colours_are_read():
         (dicom(syntax=uid.DeflatedExplicitVRLittleEndian), "is DICOM that is compressed as a whole"),
         (bytes(128) + b"DICM", "is DICOM without an image"),
     ],
+    ids=["frames", "no-pixels", "no-rows", "no-bits", "no-bands", "cut", "cut-rle", "huge", "deflated", "empty"],
 )
 def test_what_is_no_image_or_damaged_is_said_in_one_sentence(content, said):
     assert said in refused(content)

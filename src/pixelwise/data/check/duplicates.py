@@ -37,7 +37,6 @@ _MANY = 256  # pictures nearly the same after which a picture's search ends
 
 _FRAMES = 60
 _SECONDS = 2
-_BITS = np.array([value.bit_count() for value in range(256)], dtype=np.uint8)
 
 Fingerprint = npt.NDArray[np.uint64]
 """(10,) of one picture, as `fingerprint` makes it."""
@@ -161,7 +160,7 @@ def _nearest(known: Fingerprints, asked: Fingerprints) -> tuple[npt.NDArray[np.i
     for left in range(0, len(known), _COLUMNS):
         some = known[left : left + _COLUMNS]
         going_on = np.flatnonzero(met < _MANY)
-        differing = _count_bits(asked[going_on, _COARSE, None] ^ some[None, :, _COARSE])
+        differing = np.bitwise_count(asked[going_on, _COARSE, None] ^ some[None, :, _COARSE])
         i, j = np.nonzero(differing <= _COARSE_NEAR)
         i = going_on[i]
         distance = _distance(asked[i, 1:9], some[j, 1:9])
@@ -180,7 +179,7 @@ def _distance(fine: Fingerprints, others: Fingerprints) -> npt.NDArray[np.float6
     """(N,) of N pairs of fine hashes: the opposite signs among the differences that count in either, as a share."""
     counting = fine[:, 4:] | others[:, 4:]
     opposite = (fine[:, :4] ^ others[:, :4]) & counting
-    share: npt.NDArray[np.float64] = _sum(_count_bits(opposite)) / _sum(_count_bits(counting))
+    share: npt.NDArray[np.float64] = _sum(np.bitwise_count(opposite)) / _sum(np.bitwise_count(counting))
     return share
 
 
@@ -188,19 +187,6 @@ def _sum(counts: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint16]:
     wide = counts.astype(np.uint16)
     total: npt.NDArray[np.uint16] = wide[:, 0] + wide[:, 1] + wide[:, 2] + wide[:, 3]  # far quicker than sum(axis=1)
     return total
-
-
-def _count_bits(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
-    """The bits set in each word."""
-    if hasattr(np, "bitwise_count"):
-        counted: npt.NDArray[np.uint8] = np.bitwise_count(words)
-        return counted
-    return _count_bits_by_table(words)  # numpy 1.26
-
-
-def _count_bits_by_table(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
-    counted: npt.NDArray[np.uint8] = _BITS[words[..., None].view(np.uint8)].sum(axis=-1, dtype=np.uint8)
-    return counted
 
 
 def within(pictures: Fingerprints) -> list[Twin]:
