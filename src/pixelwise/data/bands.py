@@ -18,7 +18,7 @@ BYTE = (0.0, 255.0)
 QUANTILES = (0.005, 0.995)
 """Of the values of a band in the training images: what is 0 and what is 1 to the network."""
 
-Samples = npt.NDArray[np.float32]  # (C, N) values of N pixels in all bands of the files
+Samples = npt.NDArray[Any]  # (C, N) values of N pixels in all bands of the files, in their depth
 
 
 class ImageKind(NamedTuple):

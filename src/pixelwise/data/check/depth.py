@@ -17,8 +17,8 @@ from pixelwise.data.planes import unfit
 from pixelwise.phrases import counted, percent
 from pixelwise.settings import Settings
 
-_PIXELS = 4096  # of an image, evenly spread, that its values are judged by
-_MOST_PIXELS = 1 << 22  # of a split; beyond it every second one goes
+_PIXELS = 2048  # of an image, evenly spread, that its values are judged by
+_MOST_PIXELS = 1 << 20  # of a split; beyond it every second one goes
 _FEW_LEVELS = 64
 _OUTSIDE = 0.05
 
@@ -27,7 +27,7 @@ class DeepFacts(NamedTuple):
     """What an image that is no photograph of 8 bits says of itself."""
 
     kind: ImageKind
-    samples: Samples  # (C, up to 4096)
+    samples: Samples  # (C, up to twice 2048) in the depth of the file
     stated: tuple[float, float] | None
     frames: int
     not_finite: float  # share of the samples
@@ -36,7 +36,7 @@ class DeepFacts(NamedTuple):
 def deep_facts(image: DeepImage) -> DeepFacts:
     """The facts of a decoded image."""
     flat = image.values.reshape(-1, image.bands)
-    some = flat[:: max(1, len(flat) // _PIXELS)].astype(np.float32).T
+    some = flat[:: max(1, len(flat) // _PIXELS)].T.copy()  # not a view, which would keep the image
     finite = np.isfinite(some)
     good = some if finite.all() else some[:, finite.all(axis=0)]
     return DeepFacts(ImageKind.of(image), good, image.stated, image.frames, float(1 - finite.mean()))
