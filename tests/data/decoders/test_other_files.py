@@ -221,3 +221,19 @@ def test_a_name_for_bytes_stands_in_the_message(tmp_path):
     assert refused(b"junk", name=tmp_path / "a.png").startswith(f"{tmp_path / 'a.png'}: is not an image.")
     assert "is empty (0 bytes)" in refused(b"")
     assert "cannot be read" in refused(tmp_path / "none.tif")
+
+
+@pytest.mark.parametrize(("kind", "bands"), [(5, 1), (6, 3)])
+def test_portable_maps_of_12_bits_keep_their_numbers(kind, bands):
+    values = NUMBERS.integers(0, 4096, (5, 7, bands), dtype=np.uint16)
+    content = b"P%d\n# 12 bits\n7 5\n4095\n" % kind + values.astype(">u2").tobytes()
+    image = deep(content)
+    assert (image.depth, image.bands, image.is_color, image.stated) == ("uint16", bands, kind == 6, (0.0, 4095.0))
+    assert np.array_equal(image.values, values)
+    with pytest.raises(DataError, match="cannot be decoded"):
+        decode(content[:-1])
+
+
+def test_portable_maps_of_8_bits_stay_photographs():
+    assert not isinstance(decode(b"P6 1 1 255\n" + bytes([1, 2, 3])), DeepImage)
+    assert not isinstance(decode(b"P3 1 1 255\n1 2 3\n"), DeepImage)

@@ -11,6 +11,7 @@ from pixelwise.data.decoders.dicom import read_dicom
 from pixelwise.data.decoders.jpeg2000 import bits_of, read_jpeg2000
 from pixelwise.data.decoders.opening import MAX_PIXELS, open_image, orientation, read_content
 from pixelwise.data.decoders.png import loses_bits, read_png
+from pixelwise.data.decoders.pnm import read_pnm
 from pixelwise.data.decoders.tiff import loses_bands, read_tiff
 from pixelwise.data.file_kinds import FIRST_BYTES, image_format
 from pixelwise.data.findings import FileFault
@@ -65,4 +66,6 @@ def _deeper(content: bytes, image: Image.Image) -> DeepImage | None:
         return read_png(content)
     if image.format == "JPEG2000" and bits_of(content) > 8:
         return deep_image(read_jpeg2000(content), is_color=image.mode in ("RGB", "RGBA"))
+    if image.format == "PPM" and (found := read_pnm(content)) is not None:
+        return found
     return deep_image(np.asarray(image)) if image.mode.startswith(("I", "F")) else None
