@@ -164,7 +164,7 @@ def test_the_most_confused_pairs_come_with_their_share_of_the_errors_and_of_the_
 def test_the_class_distribution_says_how_large_the_imbalance_is():
     bars, pie = figures.class_distribution(FACTS, LABELS).axes
     assert [bar.get_width() for bar in bars.patches] == pytest.approx([1, 9, 90])
-    assert [wedge.theta1 - wedge.theta2 for wedge in pie.patches] == pytest.approx([-324, -32.4, -3.6])
+    assert [wedge.theta1 - wedge.theta2 for wedge in pie.patches] == pytest.approx([-324, -32.4, -3.6], rel=1e-5)
     assert "Imbalance ratio 90: sky has 90.0 %" in said(bars.figure).replace("\n", " ")
 
 

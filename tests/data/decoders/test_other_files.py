@@ -211,6 +211,9 @@ def test_no_two_formats_share_a_suffix_a_content_type_or_a_decoder():
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000", "AVIF"])
 def test_a_format_has_the_name_that_its_first_bytes_have(kind):
+    Image.init()
+    if kind not in Image.SAVE:
+        pytest.skip(f"this Pillow writes no {kind}")
     file = io.BytesIO()
     Image.new("RGB", (5, 4)).save(file, kind)
     (known,) = [each for each in FORMATS if kind in each.decoders]
