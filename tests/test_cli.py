@@ -23,7 +23,17 @@ FLAGS = {
     "demo": {"--output"} | MACHINE_FLAGS,
     "check": CHANNEL_FLAGS
     | NETWORK_FLAGS
-    | {"--num-classes", "--classes", "--json", "--output", "--fix", "--show-bands", "--split-by"},
+    | {
+        "--num-classes",
+        "--classes",
+        "--json",
+        "--output",
+        "--fix",
+        "--show-bands",
+        "--split-by",
+        "--bands",
+        "--value-range",
+    },
     "convert": {
         "--classes",
         "--num-classes",

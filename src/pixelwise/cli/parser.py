@@ -80,7 +80,7 @@ def _add_check(commands: Any) -> None:
     parser.add_argument("--fix", metavar="OUT", help="write a corrected copy and changes.jsonl to this new folder")
     _add_show_bands(parser, "the page of --output")
     _add_json(parser)
-    _add_network(parser, "the network that the facts are compared with", ("crop_size",))
+    _add_network(parser, "the training that is meant", ("crop_size", "bands", "value_range"))
 
 
 def _add_convert(commands: Any) -> None:

@@ -8,6 +8,7 @@ from PIL import Image
 from pixelwise.data.bands import Bands
 from pixelwise.data.decoders.decode import decode
 from pixelwise.data.decoders.deep import DeepImage
+from pixelwise.data.decoders.heif import BITS
 from pixelwise.data.decoders.opening import MAX_PIXELS, open_image, read_content
 from pixelwise.data.findings import FileFault, Finding
 from pixelwise.data.planes import Picture, read_picture
@@ -46,6 +47,8 @@ def open_picture(source: Path | bytes, bands: Bands, *, max_pixels: int = MAX_PI
         raise FileFault(in_prediction(fault.finding)) from None
     frames = found.frames if isinstance(found, DeepImage) else count_frames(content)
     notes = [f"the first of {frames} frames was used"] if frames > 1 else []
+    if isinstance(found, Image.Image) and BITS in found.info:
+        notes.append(f"{found.info[BITS]} bits a channel were reduced to 8")
     notes += _levels(found, picture, bands) if isinstance(found, DeepImage) else _transparency(found)
     return Opened(picture, tuple(notes))
 

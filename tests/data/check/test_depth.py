@@ -142,3 +142,11 @@ def test_a_model_and_a_dataset_that_do_not_fit_are_told_apart(deep, trained, run
     assert code == 1
     assert "Expected 3 bands of uint8" in err
     assert "validation0.tif: has 5 bands of uint16" in err
+
+
+def test_the_command_line_takes_bands_and_range_too(deep, run):
+    code, out, _ = run("check", deep, "--crop-size", "32", "--bands", "4,2", "--value-range", "0,4095", "--json")
+    assert (code, json.loads(out)["bands"]["chosen"]) == (0, [4, 2])
+    assert json.loads(out)["bands"]["ranges"] == [[0, 4095], [0, 4095]]
+    code, _, err = run("check", deep, "--bands", "9")
+    assert (code, "bands is 9, but the images have 5 bands" in err) == (2, True)

@@ -5,9 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from pixelwise.data.decoders.decode import decode
-from pixelwise.data.decoders.deep import DeepImage
-from pixelwise.errors import DataError
+from tests.data.decoders.answers import deep, refused
 
 pydicom = pytest.importorskip("pydicom")
 uid = pytest.importorskip("pydicom.uid")
@@ -38,19 +36,6 @@ def dicom(stored=STORED, *, bits=12, without=(), rle=False, syntax=None, **eleme
     content = io.BytesIO()
     pydicom.dcmwrite(content, file, enforce_file_format=True)
     return content.getvalue()
-
-
-def deep(content):
-    image = decode(content)
-    assert isinstance(image, DeepImage)
-    return image
-
-
-def refused(content, **options):
-    with pytest.raises(DataError) as caught:
-        decode(content, **options)
-    assert len(str(caught.value).splitlines()) == 1
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("rle", [False, True])

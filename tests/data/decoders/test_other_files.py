@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixelwise.data.bands import PHOTOGRAPH
 from pixelwise.data.decoders.decode import decode
 from pixelwise.data.decoders.deep import DeepImage
 from pixelwise.data.decoders.formats import FORMATS, IMAGE_SUFFIXES
@@ -19,6 +20,8 @@ from pixelwise.data.file_kinds import image_format
 from pixelwise.data.findings import FileFault
 from pixelwise.data.refusals import MASK_EXPECTED
 from pixelwise.errors import DataError, MissingExtra
+from pixelwise.inference.pictures import open_picture
+from tests.data.decoders.answers import deep, refused
 
 NUMBERS = np.random.default_rng(1)
 
@@ -32,19 +35,6 @@ HEIC = base64.b64decode(
     "AAAQcGl4aQAAAAADCAgIAAAAGmlwbWEAAAAAAAAAAgABAoECAAICA4QAAAAaaXJlZgAAAAAAAAAOZGltZwACAAEAAQAAAFBtZGF0AAAA"
     "RCgBrxMhpSBo5TVT/SqXUgFgfqTALPGmzQy2QXmFNhMQwl0iNA2bs1/kU2Cs/oA3F9Iy/vrJsoDnxyo7uyTAtG/dnOhM"
 )
-
-
-def deep(content):
-    image = decode(content)
-    assert isinstance(image, DeepImage)
-    return image
-
-
-def refused(content, **options):
-    with pytest.raises(DataError) as caught:
-        decode(content, **options)
-    assert len(str(caught.value).splitlines()) == 1
-    return str(caught.value)
 
 
 def sixteen(*shape):
@@ -240,3 +230,16 @@ def test_portable_maps_of_12_bits_keep_their_numbers(kind, bands):
 def test_portable_maps_of_8_bits_stay_photographs():
     assert not isinstance(decode(b"P6 1 1 255\n" + bytes([1, 2, 3])), DeepImage)
     assert not isinstance(decode(b"P3 1 1 255\n1 2 3\n"), DeepImage)
+
+
+def test_bits_that_the_decoder_of_heic_drops_are_named(tmp_path):
+    ten = HEIC.replace(b"pixi\0\0\0\0\3\x08\x08\x08", b"pixi\0\0\0\0\3\x0a\x0a\x0a")  # what the file says of itself
+    assert ten != HEIC
+    pytest.importorskip("pi_heif")
+    assert open_picture(ten, PHOTOGRAPH).notes == ("10 bits a channel were reduced to 8",)
+    assert open_picture(HEIC, PHOTOGRAPH).notes == ()
+
+
+def test_sgi_of_16_bits_is_named_and_not_halved():
+    head = struct.pack(">HBBHHHHII", 474, 0, 2, 3, 2, 2, 3, 0, 65535)
+    assert "SGI image of 16 bits" in refused(head.ljust(512, b"\0") + bytes(2 * 2 * 3 * 2))

@@ -13,6 +13,7 @@ from pixelwise.data.check.mask import MaskLook, look_at_mask
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.decoders.decode import decode
 from pixelwise.data.decoders.deep import DeepImage
+from pixelwise.data.decoders.heif import BITS
 from pixelwise.data.facts.regions import Regions, regions
 from pixelwise.data.facts.statistics import PixelMoments
 from pixelwise.data.findings import FileFault, Finding
@@ -126,6 +127,8 @@ def _unusual(path: Path, image: Image.Image) -> list[Finding]:
     found = []
     if image.mode == "CMYK":
         found.append(("image-cmyk", "has the colours of print (CMYK)", "RGB", "Convert it with its colour profile."))
+    if BITS in image.info:
+        found.append(("image-16-bit", f"has {image.info[BITS]} bits a channel", "8 bits", "It is reduced to 8 bits."))
     if getattr(image, "is_animated", False):
         found.append(("image-animated", "has several frames", "one picture", "The first frame is taken."))
     return [Finding(path, text, expected, remedy, code) for code, text, expected, remedy in found]

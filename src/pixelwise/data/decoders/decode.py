@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from pixelwise.data.decoders import heif
 from pixelwise.data.decoders.arrays import MAGIC, read_npy
 from pixelwise.data.decoders.deep import DeepImage, NotAnImage, TooLarge, deep_image, turned
 from pixelwise.data.decoders.dicom import read_dicom
@@ -56,6 +57,10 @@ def _decoded(content: bytes, name: Path, max_pixels: int) -> Image.Image | DeepI
         return read_tiff(content, max_pixels=max_pixels)
     if image.format == "TIFF":  # whose orientation is one of its tags
         return read_tiff(content, max_pixels=max_pixels) if loses_bands(image) else image
+    if kind in ("HEIC", "AVIF") and heif.bits_of(content) > 8:
+        image.info[heif.BITS] = heif.bits_of(content)
+    if image.format == "SGI" and content[3] > 1:  # bytes a channel, of which Pillow keeps the upper one
+        raise NotAnImage("is an SGI image of 16 bits a channel, which is not read: save it as TIFF")
     found = _deeper(content, image)
     return image if found is None else turned(found, orientation(image))
 

@@ -63,6 +63,18 @@ def require_count(labels: LabelTable, options: Options) -> LabelTable:
     return labels
 
 
+def one_kind(given: LabelTable | None, options: Options, where: str, example: str) -> LabelTable:
+    """The two classes of a source that shows one kind of object; `where` begins the error and `example` ends it."""
+    if given is None and options.num_classes == 2:
+        given = LabelTable.numbered(2)
+    if given is None or given.num_classes != 2:
+        found = "nothing says of what" if given is None else f"the table has {given.num_classes} classes"
+        raise DataError(
+            f"{where} one kind of object and {found}. Give --classes FILE with two names, such as {example}"
+        )
+    return given
+
+
 def value_meaning(seen: Survey, labels: LabelTable | None, num_classes: int | None, where: Path) -> Meaning:
     """What the numbers in masks mean: class ids, or the `source` values of `labels`; 255 is ignored unless listed.
 

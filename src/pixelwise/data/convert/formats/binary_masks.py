@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pixelwise.data.convert.classes.color_tables import found_table
 from pixelwise.data.convert.classes.survey import Survey, survey
+from pixelwise.data.convert.classes.tables import one_kind
 from pixelwise.data.convert.conversion import Conversion, Options
 from pixelwise.data.convert.matching.fitting import ClassIds, fitted_items
 from pixelwise.data.convert.matching.pairing import PICTURES, Match, find_matches
@@ -145,16 +146,11 @@ def _labels(
         found_in = found_table(source) if given is None and options.num_classes is None else None
         said = list(found_in.notes) if found_in is not None else []
         given = found_in.labels if found_in is not None else given
-        if given is None and options.num_classes == 2:
-            given = LabelTable.numbered(2)
-        if given is None or given.num_classes != 2:
-            found = "nothing says of what" if given is None else f"the table has {given.num_classes} classes"
-            raise DataError(
-                f"{source.path}: the masks show one kind of object and {found}. Give --classes FILE with two names, "
-                'such as {"0": "background", "1": "cell"}; if a part of the path is the class, give --masks a pattern '
-                'with {class}, such as "masks/{class}/{name}.png".'
-            )
-        return given, {None: 1}, said
+        example = (
+            '{"0": "background", "1": "cell"}; if a part of the path is the class, give --masks a pattern '
+            'with {class}, such as "masks/{class}/{name}.png".'
+        )
+        return one_kind(given, options, f"{source.path}: the masks show", example), {None: 1}, said
     empty = [kind for kind in named if kind not in filled]
     names = given.names if given else ("background", *(k for k in named if k in filled and not _is_background(k)))
     known = {name.casefold(): i for i, name in enumerate(names)}

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pixelwise.data.convert.classes.names import Named, class_table, is_background, with_background
+from pixelwise.data.convert.classes.tables import one_kind
 from pixelwise.data.convert.conversion import Conversion, Drawn, Item, Options
 from pixelwise.data.convert.formats.outlines import count_object
 from pixelwise.data.convert.formats.polygons import NoRegion
@@ -172,15 +173,8 @@ def _classes(
     """The classes, {class of a row: its id}, what is no object, and notes."""
     given = options.classes
     if not any(table.has_classes for table in tables):
-        if given is None and options.num_classes == 2:
-            given = LabelTable.numbered(2)
-        if given is None or given.num_classes != 2:
-            found = "nothing says of what" if given is None else f"the table has {given.num_classes} classes"
-            raise DataError(
-                f"{source.path}: {tables[0].name} shows one kind of object and {found}. Give --classes FILE with two "
-                'names, such as {"0": "background", "1": "ship"}.'
-            )
-        return given, {None: 1}, 0, []
+        where = f"{source.path}: {tables[0].name} shows"
+        return one_kind(given, options, where, '{"0": "background", "1": "ship"}.'), {None: 1}, 0, []
     kinds = sorted({row.kind for table in tables for row in table.rows if row.kind}, key=_natural)
     names = {kind: _name(kind, given) for kind in kinds}
     named = [Named(name, values=(int(kind),) if _is_number(kind) else ()) for kind, name in names.items()]
