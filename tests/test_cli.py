@@ -95,7 +95,7 @@ def test_a_verb_has_these_flags(verb):
     expected = FLAGS[verb] | HELP
     if verb == "train":
         expected |= {f"--{name.replace('_', '-')}" for name in FIELDS}
-        switches = {"pretrained", "early_stopping", "sync_bn", "deterministic", "align_corners"}
+        switches = {"pretrained", "upright", "early_stopping", "sync_bn", "deterministic", "align_corners"}
         expected |= {f"--no-{name.replace('_', '-')}" for name in switches}
     assert flags_of(verb) == expected
 

@@ -90,6 +90,12 @@ PRECISIONS: dict[str, Choice] = {
 }
 """Types of numbers; see `runtime.choose_precision`."""
 
+FREEZES: dict[str, Choice] = {
+    "backbone": Choice("the trunk keeps the weights it starts from, its normalisation included"),
+    "none": Choice("every weight learns"),
+}
+"""What keeps its weights in training; see `training.freezing`."""
+
 VALUE_RANGES: dict[str, Choice] = {
     "data": Choice(
         "0 to 255 for images of 8 bits; else from the 0.5th to the 99.5th percentile of the training images"

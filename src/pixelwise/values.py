@@ -41,13 +41,15 @@ def setting(
     *,
     form: Form | None = None,
     choices: Collection[Any] = (),
+    planned: bool = False,
     **limits: Unpack[Bounds],
 ) -> Any:
     """A dataclass field with its group, its meaning and what it may be.
 
-    Nothing but `choices` is allowed unless there is a `form`, which then decides.
+    Nothing but `choices` is allowed unless there is a `form`, which then decides. Where it is `planned`, `train` finds
+    a value that fits the data, unless one is given.
     """
-    rule = {"form": form, "choices": choices, **_UNLIMITED, **limits}
+    rule = {"form": form, "choices": choices, "planned": planned, **_UNLIMITED, **limits}
     return field(default=default, metadata={"group": group, "meaning": meaning, **rule})
 
 

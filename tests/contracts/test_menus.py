@@ -11,6 +11,7 @@ from torch import nn
 from pixelwise import menus
 from pixelwise.menus import (
     CLASS_WEIGHTS,
+    FREEZES,
     HEADS,
     LOSSES,
     OPTIMIZERS,
@@ -32,6 +33,7 @@ MENUS = {
     "optimizer": OPTIMIZERS,
     "lr_scheduler": SCHEDULES,
     "precision": PRECISIONS,
+    "freeze": FREEZES,
     "value_range": VALUE_RANGES,
     "score": TALLIES,
 }

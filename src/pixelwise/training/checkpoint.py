@@ -142,10 +142,13 @@ class Checkpoints:
                 f"{self.last}: the training images are not those the run began with, so resuming could not be "
                 "exact. Restore the dataset, or start a new run in another --output folder."
             )
+        before = _comparable(Settings())
         for name, value in self._identity["settings"].items():
-            if found["settings"].get(name) != value:
+            # A run of before there was this setting did what its default does.
+            began = found["settings"].get(name, before[name])
+            if began != value:
                 raise SettingsError(
-                    f"{self.last}: the run began with {name} = {found['settings'].get(name)!r}, now it is {value!r}. "
+                    f"{self.last}: the run began with {name} = {began!r}, now it is {value!r}. "
                     "Resume with the same settings, or start a new run in another --output folder."
                 )
 

@@ -1,4 +1,4 @@
-"""Every setting once: its type, its range, its default and one line of meaning.
+"""`Settings`: what training does, completely.
 
 `Settings` is frozen. Files, command-line flags and Python keywords all pass through `Settings.read` or
 `Settings.of`, so a wrong name or value is refused in the same words everywhere. Names are those of Amazon
@@ -14,27 +14,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from pixelwise.errors import SettingsError
-from pixelwise.menus import CLASS_WEIGHTS, HEADS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, VALUE_RANGES
-from pixelwise.values import (
-    Form,
-    checked,
-    kinds_of,
-    parse_file,
-    parse_sum,
-    setting,
-    to_seconds,
-    to_text,
-    to_tuple,
-    unknown_name,
-    word_or_numbers,
-)
-
-__all__ = ["FIELDS", "GROUPS", "Settings", "allowed"]
+from pixelwise.menus import CLASS_WEIGHTS, FREEZES, HEADS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, VALUE_RANGES
+from pixelwise.settings.forms import BAND_LIST, DURATION, EPOCH_LIST, LOSS_SUM, RANGE_LIST, WEIGHT_LIST
+from pixelwise.settings.together import check_together
+from pixelwise.values import checked, kinds_of, parse_file, setting, unknown_name
 
 OUTPUT_STRIDES = (8, 16, 32)
-
-MOST_BANDS = 16
-"""How many bands an image may have."""
 
 MODEL, TIME, LOSS, SEEN, STOP, MACHINE, AWS = GROUPS = (
     "the model",
@@ -48,31 +33,33 @@ MODEL, TIME, LOSS, SEEN, STOP, MACHINE, AWS = GROUPS = (
 """What settings are about; the last group is there for jobs and models of SageMaker, and nobody else needs it."""
 
 
-DURATION = Form(to_seconds, "a duration such as 90s, 20m or 1h30m")
-EPOCH_LIST = Form(lambda value: to_tuple(value, int), "epochs such as 10,20")
-WEIGHT_LIST = Form(
-    word_or_numbers(CLASS_WEIGHTS), f"one of {', '.join(CLASS_WEIGHTS)} or one number per class such as 1,2,0.5"
-)
-BAND_LIST = Form(lambda value: to_tuple(value, int), "numbers of bands such as 4,3,2")
-RANGE_LIST = Form(
-    word_or_numbers(VALUE_RANGES),
-    f"one of {', '.join(VALUE_RANGES)} or the lowest and the highest value such as 0,4095",
-)
-LOSS_SUM = Form(to_text, "a loss or a sum such as cross_entropy+0.5*dice")
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """What training does, completely: nothing else influences the result but the data and the machine."""
 
-    algorithm: str = setting(MODEL, "deeplabv3plus", "Head that turns features into classes.", choices=HEADS)
-    backbone: str = setting(MODEL, "resnet18", "Trunk: resnet-50, resnet-101 or any timm model name.")
-    output_stride: int = setting(
-        MODEL, 16, "Input pixels per step of the last feature map; 8 is finer and slower.", choices=OUTPUT_STRIDES
+    algorithm: str = setting(
+        MODEL, "deeplabv3plus", "Head that turns features into classes.", choices=HEADS, planned=True
     )
-    pretrained: bool = setting(MODEL, True, "Start the trunk from ImageNet weights (fetched by timm).")
+    backbone: str = setting(MODEL, "resnet18", "Trunk: resnet-50, resnet-101 or any timm model name.", planned=True)
+    output_stride: int = setting(
+        MODEL,
+        16,
+        "Input pixels per step of the last feature map; 8 is finer and slower.",
+        choices=OUTPUT_STRIDES,
+        planned=True,
+    )
+    pretrained: bool = setting(MODEL, True, "Start the trunk from ImageNet weights (fetched by timm).", planned=True)
     backbone_weights: str | None = setting(
         MODEL, None, "Local weights for the trunk: safetensors or state dict, in timm or torchvision naming."
+    )
+    freeze: str = setting(MODEL, "none", "What keeps the weights it starts from.", choices=FREEZES)
+    input_scale: float = setting(
+        MODEL,
+        1.0,
+        "Scale at which the network sees images, in training and ever after; 0.5 is half.",
+        planned=True,
+        above=0,
+        at_most=8,
     )
     num_classes: int | None = setting(
         MODEL,
@@ -82,18 +69,32 @@ class Settings:
         at_most=254,
     )
 
-    epochs: int = setting(TIME, 50, "Passes over the training images.", at_least=1)
+    epochs: int = setting(TIME, 50, "Passes over the training images.", at_least=1, planned=True)
     budget: float | None = setting(
         TIME, None, "Time for the whole job instead of epochs: 90s, 20m, 1h30m.", form=DURATION, above=0
     )
-    mini_batch_size: int = setting(TIME, 8, "Images per update, over all processes.", at_least=1)
+    repeats: int = setting(TIME, 1, "How often an epoch takes each training image.", planned=True, at_least=1)
+    mini_batch_size: int = setting(TIME, 8, "Images per update, over all processes.", at_least=1, planned=True)
     gradient_accumulation: int = setting(
-        TIME, 1, "Pieces that each process computes its share of a batch in, to save memory.", at_least=1
+        TIME, 1, "Pieces that each process computes its share of a batch in, to save memory.", at_least=1, planned=True
     )
     optimizer: str = setting(TIME, "adamw", "Update rule.", choices=OPTIMIZERS)
-    learning_rate: float = setting(TIME, 0.002, "Step size at its highest.", above=0, at_most=10)
+    learning_rate: float = setting(TIME, 0.002, "Step size at its highest.", above=0, at_most=10, planned=True)
     pretrained_learning_rate_factor: float = setting(
-        TIME, 0.5, "Factor on learning_rate for a trunk that starts from pretrained weights.", above=0, at_most=10
+        TIME,
+        0.5,
+        "Factor on learning_rate for a trunk that starts from pretrained weights.",
+        above=0,
+        at_most=10,
+        planned=True,
+    )
+    layer_decay: float = setting(
+        TIME,
+        1.0,
+        "Factor on the trunk's rate from each stage or block to the one before it.",
+        planned=True,
+        above=0,
+        at_most=1,
     )
     lr_scheduler: str = setting(TIME, "poly", "How the learning rate falls.", choices=SCHEDULES)
     lr_scheduler_factor: float = setting(
@@ -102,7 +103,9 @@ class Settings:
     lr_scheduler_step: tuple[int, ...] = setting(
         TIME, (), "step: epochs after which the factor applies: 10,20.", form=EPOCH_LIST
     )
-    warmup: float = setting(TIME, 0.05, "Share of the training over which the rate rises.", at_least=0, at_most=0.5)
+    warmup: float = setting(
+        TIME, 0.05, "Share of the training over which the rate rises.", at_least=0, at_most=0.5, planned=True
+    )
     momentum: float = setting(TIME, 0.9, "Momentum of sgd and nag.", at_least=0, at_most=1)
     weight_decay: float = setting(TIME, 0.01, "Pull of the weights to zero.", at_least=0, at_most=1)
     gradient_clipping: float = setting(TIME, 5.0, "Largest gradient norm; 0 switches it off.", at_least=0)
@@ -112,6 +115,7 @@ class Settings:
         "Decay of the averaged weights that are scored and kept; 0 switches them off.",
         at_least=0,
         at_most=1,
+        planned=True,
     )
 
     loss: str = setting(
@@ -120,6 +124,7 @@ class Settings:
         "What is made small: one of these, or a sum such as cross_entropy+0.5*dice.",
         choices=LOSSES,
         form=LOSS_SUM,
+        planned=True,
     )
     class_weights: str | tuple[float, ...] = setting(
         LOSS,
@@ -127,6 +132,7 @@ class Settings:
         "What a class counts in the loss: one of these, or one number per class: 1,2,0.5.",
         choices=CLASS_WEIGHTS,
         form=WEIGHT_LIST,
+        planned=True,
     )
     aux_loss_weight: float = setting(
         LOSS, 0.0, "Weight of the auxiliary FCN head in training; 0 leaves it out.", at_least=0, at_most=10
@@ -142,12 +148,25 @@ class Settings:
         choices=VALUE_RANGES,
         form=RANGE_LIST,
     )
-    crop_size: int = setting(SEEN, 256, "Side of the square training crop, in pixels.", at_least=17)
-    scale_min: float = setting(SEEN, 0.5, "Smallest random scale.", above=0, at_most=100)
-    scale_max: float = setting(SEEN, 2.0, "Largest random scale.", above=0, at_most=100)
-    flip: float = setting(SEEN, 0.5, "Share of samples that are mirrored left to right.", at_least=0, at_most=1)
+    crop_size: int = setting(SEEN, 256, "Side of the square training crop, in pixels.", at_least=17, planned=True)
+    scale_min: float = setting(SEEN, 0.5, "Smallest random scale.", above=0, at_most=100, planned=True)
+    scale_max: float = setting(SEEN, 2.0, "Largest random scale.", above=0, at_most=100, planned=True)
+    flip: float = setting(
+        SEEN, 0.5, "Share of samples that are mirrored left to right.", at_least=0, at_most=1, planned=True
+    )
+    upright: bool = setting(
+        SEEN, True, "Images have an up; else crops are also flipped upside down and turned by quarters.", planned=True
+    )
+    rare_crops: float = setting(
+        SEEN, 0.0, "Share of crops that are laid around a class of few pixels.", planned=True, at_least=0, at_most=1
+    )
     color_jitter: float = setting(
-        SEEN, 0.4, "Strength of random brightness, contrast, saturation and hue; 0 is off.", at_least=0, at_most=1
+        SEEN,
+        0.4,
+        "Strength of random brightness, contrast, saturation and hue; 0 is off.",
+        at_least=0,
+        at_most=1,
+        planned=True,
     )
     blur: float = setting(SEEN, 0.0, "Share of samples that are blurred.", at_least=0, at_most=1)
 
@@ -189,7 +208,7 @@ class Settings:
         for name, item in FIELDS.items():
             value = checked(name, getattr(self, name), KINDS[name], item.metadata)
             object.__setattr__(self, name, value)
-        _check_together(self)
+        check_together(self)
 
     @classmethod
     def of(cls, values: Mapping[str, Any], *, source: str = "settings") -> Self:
@@ -238,52 +257,6 @@ def allowed(name: str) -> str:
     if not math.isfinite(rule["at_most"]):
         return f"{low} or more" if low and not low.startswith("above") else low
     return f"{low} to {rule['at_most']:.10g}"
-
-
-def parse_loss(text: str) -> list[tuple[float, str]]:
-    """(weight, name) of each term in a sum such as "cross_entropy+0.5*dice"."""
-    return parse_sum("loss", text, LOSSES)
-
-
-def _check_together(settings: Settings) -> None:
-    """Rules between settings; each message names the setting to change."""
-    parse_loss(settings.loss)
-    if settings.scale_min > settings.scale_max:
-        raise SettingsError(f"scale_min {settings.scale_min} is above scale_max {settings.scale_max}. Lower scale_min.")
-    steps = settings.lr_scheduler_step
-    if any(later <= earlier for earlier, later in zip((0, *steps), steps, strict=False)):
-        raise SettingsError(f"lr_scheduler_step is {list(steps)}, expected rising epochs from 1 on, such as 10,20.")
-    if settings.lr_scheduler == "step" and not steps:
-        raise SettingsError("lr_scheduler is 'step' but lr_scheduler_step is empty. Give epochs such as 10,20.")
-    if settings.lr_scheduler == "step" and settings.budget is not None:
-        raise SettingsError("lr_scheduler 'step' counts epochs and a budget has none. Use poly, cosine or exponential.")
-    if settings.ema_decay == 1:
-        raise SettingsError("ema_decay is 1, which would never learn. Use 0.999 or less; 0 switches it off.")
-    _check_bands(settings.bands, settings.value_range)
-    if isinstance(settings.class_weights, tuple):
-        _check_class_weights(settings.class_weights, settings.num_classes)
-
-
-def _check_class_weights(weights: tuple[float, ...], num_classes: int | None) -> None:
-    if not weights or min(weights) < 0 or sum(weights) <= 0 or not all(map(math.isfinite, weights)):
-        raise SettingsError(f"class_weights is {list(weights)}, expected numbers from 0 on, not all 0.")
-    if num_classes and len(weights) != num_classes:
-        raise SettingsError(
-            f"class_weights has {len(weights)} numbers but num_classes is {num_classes}. Give one per class."
-        )
-
-
-def _check_bands(bands: tuple[int, ...], value_range: str | tuple[float, ...]) -> None:
-    if len(bands) > MOST_BANDS or not all(1 <= band <= 10**4 for band in bands):
-        raise SettingsError(f"bands is {list(bands)}, expected up to {MOST_BANDS} numbers from 1 on, such as 4,3,2.")
-    if isinstance(value_range, str):
-        return
-    pairs = list(zip(value_range[::2], value_range[1::2], strict=False))
-    if not value_range or len(value_range) % 2 or not all(-math.inf < low < high < math.inf for low, high in pairs):
-        raise SettingsError(
-            f"value_range is {list(value_range)}, expected the lowest and the highest value, such as 0,4095, or two "
-            "for each band."
-        )
 
 
 FIELDS = {item.name: item for item in dataclasses.fields(Settings)}
