@@ -96,6 +96,12 @@ FREEZES: dict[str, Choice] = {
 }
 """What keeps its weights in training; see `training.freezing`."""
 
+PLANS: dict[str, Choice] = {
+    "auto": Choice("what nobody gave is found from the data and the machine; see `pixelwise plan`"),
+    "fixed": Choice("what nobody gave has the plain default of the settings"),
+}
+"""Where settings that nobody gave come from; see `planning`."""
+
 VALUE_RANGES: dict[str, Choice] = {
     "data": Choice(
         "0 to 255 for images of 8 bits; else from the 0.5th to the 99.5th percentile of the training images"

@@ -66,3 +66,8 @@ def first_line(error: object) -> str:
     """What an error says first, in 200 characters at most: "no such file"; the name of its type if it says nothing."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return shortened(lines[0], 200)
+
+
+def bytes_text(size: float) -> str:
+    """A size in memory or on disk: "640 MB", "2.3 GB", in powers of 1024."""
+    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{size / 2**20:.0f} MB"

@@ -88,17 +88,20 @@ def unknown_flag(word: str, flags: Iterable[str]) -> str:
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    """A flag for every setting, in the groups that settings have."""
+    """A flag for every setting, in the groups that settings have; where the plan decides, its default is `auto`."""
     for title in GROUPS:
-        add_setting_flags(
-            parser.add_argument_group(title), [name for name in FIELDS if FIELDS[name].metadata["group"] == title]
-        )
+        names = [name for name in FIELDS if FIELDS[name].metadata["group"] == title]
+        add_setting_flags(parser.add_argument_group(title), names, planned=True)
 
 
-def add_setting_flags(group: Any, names: Iterable[str]) -> None:
-    """A flag for each of these settings; values are checked by Settings, not here, so that every door refuses alike."""
+def add_setting_flags(group: Any, names: Iterable[str], *, planned: bool = False) -> None:
+    """A flag for each of these settings; values are checked by Settings, not here, so that every door refuses alike.
+
+    `planned`: the verb has a plan for the settings that can be planned.
+    """
     for name in names:
-        flag, text = f"--{name.replace('_', '-')}", _help(name).replace("%", "%%")
+        is_auto = planned and FIELDS[name].metadata["planned"]
+        flag, text = f"--{name.replace('_', '-')}", _help(name, is_auto=is_auto).replace("%", "%%")
         if KINDS[name][0] is bool:
             group.add_argument(flag, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text)
         else:
@@ -112,11 +115,12 @@ def _metavar(name: str) -> str:
     return "VALUE" if rule["form"] else {int: "N", float: "X"}.get(KINDS[name][0], "TEXT")
 
 
-def _help(name: str) -> str:
+def _help(name: str, *, is_auto: bool) -> str:
     """Its meaning, what it may be and its default; a menu has a line for each of its names."""
     default, rule = FIELDS[name].default, FIELDS[name].metadata
     text = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
-    facts = [f"default: {text.lower() if isinstance(default, bool) or default is None else text or 'none'}"]
+    shown = text.lower() if isinstance(default, bool) or default is None else text or "none"
+    facts = [f"default: auto; fixed: {shown}" if is_auto else f"default: {shown}"]
     menu = rule["choices"] if isinstance(rule["choices"], Mapping) else {}
     if not menu and KINDS[name][0] is not bool and allowed(name):
         facts.insert(0, allowed(name))

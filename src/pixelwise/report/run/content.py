@@ -60,6 +60,8 @@ class ReportContent:
     """What `Bands.to_json` gives of images that are no photographs of 8 bits."""
     shown: str = ""
     """How the pictures were made of such images, as `Display.text` says it."""
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    """The content of plan.json, where the settings were planned."""
 
     def save(self, folder: Path) -> Path:
         """Write `folder`/content.json, whole or not at all; return its path. Photographs are kept as JPEG.
@@ -75,6 +77,7 @@ class ReportContent:
             "panels": [_panel_json(panel) for panel in self.panels],
             "bands": self.bands,
             "shown": self.shown,
+            "plan": strict_json(self.plan),
         }
         path = folder / CONTENT_FILE
         write_text(path, json.dumps(content, allow_nan=False, default=_plain) + "\n")
@@ -99,6 +102,7 @@ class ReportContent:
                 panels=[_panel(entry) for entry in content["panels"]],
                 bands=content.get("bands") or {},  # which reports of before there were bands lack
                 shown=str(content.get("shown") or ""),
+                plan=content.get("plan") or {},
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(

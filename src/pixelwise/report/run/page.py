@@ -13,6 +13,7 @@ from pixelwise.report.run.data import balance_section, facts_section, format_sec
 from pixelwise.report.run.failures import failures_section, images_section, listed_images, masks_section
 from pixelwise.report.run.learning.diagnosis import Diagnosis, diagnose
 from pixelwise.report.run.learning.section import learning_section
+from pixelwise.report.run.plan import plan_section
 from pixelwise.report.run.provenance import provenance_section, settings_section
 from pixelwise.report.run.quality import quality_sections
 from pixelwise.report.run.scores import classes_section, definitions_section, headline_section
@@ -53,8 +54,11 @@ def run_page(content: ReportContent) -> Html:
         provenance_section(content.provenance, content.history),
     ]
     sections = [section for section in found if section is not None]
+    planned = plan_section(content.plan)
+    if planned is not None:
+        sections.insert(0, planned)
     if diagnosis is not None:
-        sections.insert(1 if content.scores else 0, learning_section(content.history, diagnosis))
+        sections.insert((planned is not None) + bool(content.scores), learning_section(content.history, diagnosis))
     data["iou"] = iou_texts([row for row in listed_images(content.images) if "iou" in row])
     body = joined([_lead(content, diagnosis), script_data(data)])
     script = static("run/viewer/viewer.js") + static("run/tables.js")

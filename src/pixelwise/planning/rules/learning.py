@@ -1,0 +1,64 @@
+"""How the network learns: rates, averages, losses, and which crops it is shown."""
+
+from pixelwise.models.trunks import recommended_rates
+from pixelwise.phrases import factor, percent
+from pixelwise.planning.draft import Draft
+from pixelwise.planning.facts import DataFacts
+
+RARE = 0.1
+"""A class is rare if it has less than this share of what an even division would give it."""
+
+FOREGROUND = 1 / 3
+"""nnU-Net's share of samples that must hold an object (Isensee et al., Nature Methods 18, 2021, supplementary note 4)."""
+
+_AVERAGED = 0.1  # share of the training over which weights are averaged: early ones are far from where it ends
+_LONGEST_AVERAGE = 0.999
+
+
+def decide_losses(draft: Draft, facts: DataFacts) -> None:
+    """The loss and what a class counts in it."""
+    ratio = facts.balance.imbalance_ratio
+    draft.decide(
+        "loss",
+        "cross_entropy+dice",
+        "cross entropy finds the classes' probabilities, Dice the overlap that is scored; together they leave the "
+        "start sooner where a class has few pixels",
+    )
+    draft.decide(
+        "class_weights",
+        "inverse_square_root",
+        f"the largest class has {factor(ratio)} times the pixels of the smallest; what the weights add is taken out of "
+        "the prediction again, as far as validation asks for it",
+    )
+
+
+def decide_crops(draft: Draft, facts: DataFacts) -> None:
+    """Mirroring, turning, and crops around what is rare."""
+    upright = facts.orientation.is_upright
+    draft.decide("upright", upright, facts.orientation.reason)
+    draft.decide("flip", 0.5, "left and right are alike but for classes named left and right, which change places")
+    shares = {i: facts.balance.pixel_shares[i] for i in facts.balance.present}
+    rare = {i: share for i, share in shares.items() if share < RARE / len(shares)}
+    if rare and len(shares) > 1:
+        least = min(rare, key=lambda class_id: rare[class_id])
+        reason = f"{facts.labels.names[least]} has {percent(rare[least])} of the pixels: most crops would miss it"
+        draft.decide("rare_crops", round(FOREGROUND, 3), reason)
+    else:
+        draft.decide("rare_crops", 0.0, "every class has enough pixels to be met by chance")
+
+
+def decide_rates(draft: Draft, *, has_weights: bool) -> None:
+    """Learning rates by the kind of the trunk."""
+    rates = recommended_rates(draft["backbone"])
+    draft.decide("learning_rate", rates.learning_rate, rates.reason)
+    how = rates.reason if has_weights else "the trunk starts at random, so that nothing in it is to be spared"
+    draft.decide("pretrained_learning_rate_factor", rates.pretrained_factor if has_weights else 1.0, how)
+    draft.decide("layer_decay", rates.layer_decay if has_weights else 1.0, how)
+
+
+def decide_average(draft: Draft, steps: int) -> None:
+    """Averaged weights and warm-up, for so many steps."""
+    horizon = max(1.0, _AVERAGED * steps)
+    decay = min(_LONGEST_AVERAGE, round(1 - 1 / horizon, 4))
+    draft.decide("ema_decay", max(decay, 0.0), f"averages over a tenth of {steps} steps; the last weights are tried too")
+    draft.decide("warmup", 0.05, "a twentieth of the steps, in which the optimizer's moments settle")

@@ -1,0 +1,78 @@
+"""The network: trunk, head, and how finely it looks."""
+
+from collections.abc import Callable
+
+from pixelwise.models.trunks import RECOMMENDED, Trunk
+from pixelwise.phrases import length
+from pixelwise.planning.draft import Draft
+from pixelwise.planning.facts import DataFacts
+from pixelwise.planning.machine import Machine
+
+LARGE = 1024
+"""Images whose shorter side is longer than this, in pixels, are seen at a smaller scale where their objects allow it."""
+
+_BROAD = 8.0  # pixels that an object must keep across at a smaller scale: two cells of the finest map that heads refine
+
+
+def decide_weights(draft: Draft, machine: Machine, unavailable: Callable[[str], str | None], *, starts: bool) -> str | None:
+    """The trunk and what it starts from; a sentence where it must start at random though nobody wanted that.
+
+    `unavailable` says why a trunk's weights cannot be had, else None. `starts`: a trained model or a file brings them.
+    """
+    if starts:
+        draft.decide("backbone", draft["backbone"], "the trunk that the weights belong to")
+        draft.decide("pretrained", draft["pretrained"], "the weights that were given come first")
+        return None
+    if draft.is_given("pretrained") and not draft["pretrained"]:
+        draft.decide("backbone", "resnet18", "without weights the trunk that learned fastest from nothing")
+        return None
+    trunk = _recommended(machine)
+    names = [draft["backbone"]] if draft.is_given("backbone") else [trunk.name, draft["backbone"]]
+    missing = ""
+    for name in names:
+        missing = unavailable(name) or ""
+        if not missing:
+            draft.decide("backbone", name, trunk.purpose if name == trunk.name else "its weights can be had")
+            draft.decide("pretrained", True, "ImageNet weights are worth more than any other setting on few images")
+            return None
+    draft.decide("backbone", draft["backbone"], "without weights the trunk that learned fastest from nothing")
+    draft.decide("pretrained", False, f"its weights cannot be had: {missing}")
+    if draft["pretrained"]:
+        return None
+    return (
+        f"Warning: the trunk starts at random, for its weights cannot be had ({missing}). With weights far fewer images "
+        "suffice: give --backbone-weights FILE, or train where they can be fetched."
+    )
+
+
+def decide_head(draft: Draft, facts: DataFacts) -> None:
+    """The head, the stride of the last map, and the scale at which images are seen."""
+    width = facts.width
+    if width is None:
+        reason = "it brings the trunk's finest maps back in"
+    else:
+        reason = f"{facts.width_text}, and its decoder works on the trunk's finest maps"
+    draft.decide("algorithm", "unet", reason)
+    if draft["algorithm"] == "unet":
+        draft.decide("output_stride", 32, "the decoder brings fine maps back in, so that dilation would only cost time")
+    else:
+        draft.decide("output_stride", 16, "finer than the trunk's own 32 at a bearable cost")
+    scale = _scale(facts)
+    if scale == 1:
+        draft.decide("input_scale", 1.0, f"images of {facts.side} px on their shorter side are seen as they are")
+    else:
+        broad = "" if width is None else f", at which {length(width)} wide objects are still {length(scale * width)}"
+        draft.decide("input_scale", scale, f"images of {facts.side} px on their shorter side are seen smaller{broad}")
+
+
+def _scale(facts: DataFacts) -> float:
+    """1, 1/2 or 1/4: so small that images are not larger than needed, and that objects stay broad."""
+    scale = 1.0
+    while scale > 0.25 and facts.side * scale > LARGE and (facts.width or LARGE) * scale / 2 >= _BROAD:
+        scale /= 2
+    return scale
+
+
+def _recommended(machine: Machine) -> Trunk:
+    """The first trunk of the table for this kind of machine that anybody may use."""
+    return next(trunk for trunk in RECOMMENDED if trunk.machine == machine.device and trunk.is_free)
