@@ -97,6 +97,20 @@ def parse_duration(text: str) -> float:
     return hours * 3600 + minutes * 60 + seconds
 
 
+def duration_text(seconds: float) -> str:
+    """A time as `parse_duration` reads it, in whole seconds: "45s", "20m", "1h30m", "2h3m20s"."""
+    whole = round(seconds)
+    parts = ((whole // 3600, "h"), (whole // 60 % 60, "m"), (whole % 60, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
+
+
+def parse_money(value: Any) -> float | None:
+    """USD in "3usd", "2.5 USD" or "$3"; None for whatever is no money."""
+    number = r"(\d+(?:\.\d*)?|\.\d+)"
+    match = re.fullmatch(rf"\$\s*{number}|{number}\s*usd", value.strip().lower()) if isinstance(value, str) else None
+    return float(match[1] or match[2]) if match else None
+
+
 def to_seconds(value: Any) -> float:
     """Seconds from a number or from a text that `parse_duration` reads."""
     return parse_duration(value) if isinstance(value, str) else float(_to_kind(float, value))

@@ -1,9 +1,9 @@
 import pytest
 
-import pixelwise.training.clock as clock_module
+import pixelwise.training.budget.clock as clock_module
 from pixelwise.settings import Settings
+from pixelwise.training.budget.clock import Clock
 from pixelwise.training.checkpoint import TrainingState
-from pixelwise.training.clock import Clock
 
 
 @pytest.fixture

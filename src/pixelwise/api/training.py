@@ -1,27 +1,24 @@
 """The verb `train`, and the one way a run ends, whoever started it."""
 
-import dataclasses
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixelwise.api.arguments import PathLike
+from pixelwise.api.arguments import PathLike, path_of
+from pixelwise.api.budget import with_time_for_money
+from pixelwise.api.closer_look import finish
 from pixelwise.api.datasets import checked
-from pixelwise.bundle import Bundle, load_bundle, save_bundle
-from pixelwise.data.batches import EvaluationBatches
+from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.check.dataset import CheckReport
 from pixelwise.data.dataset.splits.division import SplitRule
 from pixelwise.data.display import Display, shown_bands
 from pixelwise.errors import SettingsError
-from pixelwise.inference.predictor import Predictor
-from pixelwise.report.run.gather import Report, read_history, write_report_of
-from pixelwise.runtime import alone, rank_here
-from pixelwise.scoring.evaluate import evaluate as evaluate_pairs
+from pixelwise.runtime import rank_here
 from pixelwise.settings import Settings
-from pixelwise.training.clock import EXAMINED
 from pixelwise.training.folder import prepare_folder, read_run_settings, require_split, split_to_resume
 from pixelwise.training.initial import network_of
+from pixelwise.training.progress import Audience, Journal
 from pixelwise.training.run import TrainingRequest, TrainingResult, train_run
 
 
@@ -38,6 +35,8 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     split_by: str | None = None,
     quiet: bool = False,
     show_bands: Sequence[int] | str | None = None,
+    price: float | None = None,
+    started: float | None = None,
     **settings: Any,
 ) -> TrainingResult:
     """Check a dataset, train on it and keep the best model in `output`/model.
@@ -54,19 +53,25 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         split_by: as in `check`; a resumed run keeps its split.
         quiet: show nothing; the log is written all the same.
         show_bands: as in `check`; the report shows them.
+        price: USD an hour of the machine, for a `budget` in money such as "3usd".
+        started: `time.monotonic()` from when on a `budget` counts; by default this call.
         settings: any of `pixelwise.Settings`.
 
     Raises:
         DataError: the dataset has faults, all in the message; SettingsError: a setting cannot be used.
-        TrainingError: the loss is not finite, or memory does not suffice; Interrupted: a signal, resumable.
+        TrainingError: the loss is not finite, memory does not suffice, or the budget has no time for a step;
+            Interrupted: a signal, resumable.
     """
-    started = time.monotonic()
+    started = time.monotonic() if started is None else started
     folder, initial = Path(output), None if start_from is None else load_bundle(Path(start_from))
     _prepare(folder, show_bands, resume=resume)
-    chosen = _settings(folder, config, settings, resume=resume, initial=initial)
+    given, bought = with_time_for_money(path_of(config), settings, price)
+    chosen = _settings(folder, config, given, resume=resume, initial=initial)
     rule = split_to_resume(folder, split_by) if resume else SplitRule(split_by)
+    begun = time.monotonic()
     report = _sound(dataset, rule, chosen, show_bands, classes=classes, channels=channels)
     told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
+    told |= {"check_seconds": time.monotonic() - begun, "remarks": () if bought is None else (bought,)}
     return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told), show_bands=show_bands)
 
 
@@ -89,7 +94,8 @@ def train_checked(request: TrainingRequest, *, show_bands: Sequence[int] | str |
     """
     result = train_run(request)
     if rank_here() == 0:
-        _finish(result, request.report, request.device, show_bands)
+        with Journal(request.folder, is_quiet=request.is_quiet) as journal:
+            finish(result, request, show_bands, Audience(journal, *request.listeners).say)
     return result
 
 
@@ -98,34 +104,6 @@ def _prepare(folder: Path, show_bands: Sequence[int] | str | None, *, resume: bo
         shown_bands(show_bands)
     if rank_here() == 0:
         prepare_folder(folder, resume=resume)
-
-
-def _finish(
-    result: TrainingResult, report: CheckReport, device: str | None, show_bands: Sequence[int] | str | None
-) -> None:
-    """Fit the temperature of the trained model on validation, keep it in the bundle, and write RUN/report."""
-    bundle = load_bundle(result.bundle)
-    pairs = report.pairs["validation"]
-    # Evenly spaced, so that neighbours in a video do not crowd out the rest.
-    examined = [pairs[i * len(pairs) // min(len(pairs), EXAMINED)] for i in range(min(len(pairs), EXAMINED))]
-    # A group has ended by now: what is left is the work of one process.
-    runtime = alone(device, bundle.settings.precision)
-    predictor = Predictor(bundle, runtime)
-    evaluation = evaluate_pairs(
-        predictor.model,
-        EvaluationBatches(examined, bundle.labels, bands=bundle.bands),
-        labels=bundle.labels,
-        runtime=runtime,
-        bands=bundle.bands,
-    )
-    assert evaluation.insight is not None
-    calibrated = dataclasses.replace(bundle, temperature=evaluation.insight.calibration.best_temperature)
-    save_bundle(result.bundle, calibrated)
-    title = f"{result.folder.resolve().name} on validation"
-    source = Report(title, evaluation, examined, report.facts_json(), read_history(result.folder), show_bands)
-    # The temperature changes the probabilities alone, so that the predictor need not be built again.
-    predictor.temperature = calibrated.temperature
-    write_report_of(source, calibrated, predictor, result.folder / "report")
 
 
 def _settings(

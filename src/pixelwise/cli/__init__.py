@@ -1,9 +1,9 @@
 """The command line: `main` runs a verb and turns errors into messages and exit codes."""
 
 import sys
+import time
 from collections.abc import Sequence
 
-from pixelwise.cli.parser import parse
 from pixelwise.errors import PixelwiseError
 
 INTERRUPTED = 3
@@ -11,8 +11,12 @@ INTERRUPTED = 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code: 0 done, 1 data or model, 2 usage, 3 interrupted."""
+    started = time.monotonic()  # a budget counts from here on
+    from pixelwise.cli.parser import parse
+
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
+        options.started = started
         code: int = options.run(options)
         return code
     except PixelwiseError as error:

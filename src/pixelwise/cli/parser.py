@@ -127,6 +127,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--device", help="cpu, cuda or cuda:1 (default: the first GPU, else the CPU)")
     parser.add_argument("--quiet", action="store_true", help="show no progress; RUN/log.txt has it")
     _add_show_bands(parser, "the report")
+    _add_price(parser)
     _add_json(parser)
     add_settings(parser)
 
@@ -238,6 +239,16 @@ def _add_network(parser: argparse.ArgumentParser, title: str, more: Sequence[str
 def _add_show_bands(parser: argparse.ArgumentParser, where: str) -> None:
     text = f"bands of the images, one or three from 1 on, that {where} shows, such as 4,3,2 (default: the first chosen)"
     parser.add_argument("--show-bands", metavar="VALUE", help=text)
+
+
+def _add_price(parser: argparse.ArgumentParser) -> None:
+    """What makes time of a budget in money."""
+    parser.add_argument(
+        "--price", type=float, metavar="USD", help="of the machine an hour, for a --budget in money such as 3usd"
+    )
+    if find_spec("pixelwise.sagemaker"):
+        text = "a machine such as ml.g4dn.xlarge: its price by the table of `pixelwise sagemaker cost`"
+        parser.add_argument("--instance", metavar="NAME", help=text)
 
 
 def _add_tile(parser: argparse.ArgumentParser) -> None:

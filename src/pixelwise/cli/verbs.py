@@ -9,6 +9,7 @@ from pixelwise.cli.progress import progress
 from pixelwise.data.dataset.channels import CHANNELS
 from pixelwise.errors import SettingsError
 from pixelwise.settings import FIELDS
+from pixelwise.values import unknown_name
 
 
 def check(options: argparse.Namespace) -> int:
@@ -81,6 +82,8 @@ def train(options: argparse.Namespace) -> int:
         split_by=options.split_by,
         quiet=options.quiet,
         show_bands=options.show_bands,
+        price=_price(options),
+        started=options.started,
         **_settings(options),
     )
     facts = {"run": str(result.folder), "model": str(result.bundle), "best_epoch": result.best_epoch}
@@ -212,6 +215,21 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
 
 def _channels(options: argparse.Namespace) -> dict[str, str | None]:
     return {name: getattr(options, f"channel_{name}") for name in CHANNELS}
+
+
+def _price(options: argparse.Namespace) -> float | None:
+    """USD an hour, as given or of the instance that is named."""
+    price: float | None = options.price
+    if getattr(options, "instance", None) is None:  # there is no such flag without the room of SageMaker
+        return price
+    if price is not None:
+        raise SettingsError("--price and --instance are both given, which are two prices. Give one.")
+    from pixelwise.sagemaker.cost.table import InstanceTable
+
+    table = InstanceTable.read()
+    if options.instance not in table.instances:
+        raise SettingsError(f"{unknown_name(options.instance, table.instances, 'instance')} Or give its --price.")
+    return table.instances[options.instance].usd_per_hour
 
 
 def _print(options: argparse.Namespace, as_json: Callable[[], Any], as_text: Callable[[], str]) -> None:

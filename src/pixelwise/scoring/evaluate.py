@@ -44,17 +44,23 @@ def evaluate(  # noqa: PLR0913  # a model, images, and how they are seen
     tile: int | None = None,
     temperature: float = 1.0,
     on_images: Callable[[int], None] | None = None,
+    is_enough: Callable[[int], bool] | None = None,
 ) -> Evaluation:
     """Everything about `model` on all images of `batches`, at their native resolution, in one process.
 
     The class maps are those of `evaluate`; probabilities are softmax(logits / `temperature`). `model` must be in eval
-    mode, and the images of its `bands`. One thread counts an image while the network works on the next.
+    mode, and the images of its `bands`. One thread counts an image while the network works on the next. Before each
+    batch `is_enough` is asked with the number of images that the network has seen; where it says so, these are all.
     """
     tallies = Tallies(labels, temperature, bands)
 
     def predicted() -> Iterator[tuple[Sequence[Pair], Batch, Tensor]]:
+        images = 0
         for pairs, batch in batches:
+            if is_enough is not None and is_enough(images):
+                return
             yield pairs, batch, class_logits(model, batch.images, runtime=runtime, tile=tile)
+            images += len(pairs)
 
     def count(found: tuple[Sequence[Pair], Batch, Tensor]) -> int:
         pairs, batch, logits = found

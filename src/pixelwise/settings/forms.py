@@ -1,9 +1,23 @@
 """How settings are written that are more than one number, word or path."""
 
-from pixelwise.menus import CLASS_WEIGHTS, LOSSES, VALUE_RANGES
-from pixelwise.values import Form, parse_sum, to_seconds, to_text, to_tuple, word_or_numbers
+from typing import Any
 
-DURATION = Form(to_seconds, "a duration such as 90s, 20m or 1h30m")
+from pixelwise.errors import SettingsError
+from pixelwise.menus import CLASS_WEIGHTS, LOSSES, VALUE_RANGES
+from pixelwise.values import Form, parse_money, parse_sum, to_seconds, to_text, to_tuple, word_or_numbers
+
+
+def _to_budget(value: Any) -> float:
+    """Seconds; money is refused with what makes time of it."""
+    if parse_money(value) is not None:
+        raise SettingsError(
+            f"budget is {value!r}, and what time money buys depends on the machine. Give it to `train` together with "
+            "a price (--price 0.736 or --instance NAME), or give a duration such as 20m."
+        )
+    return to_seconds(value)
+
+
+DURATION = Form(_to_budget, "a duration such as 90s, 20m or 1h30m")
 EPOCH_LIST = Form(lambda value: to_tuple(value, int), "epochs such as 10,20")
 WEIGHT_LIST = Form(
     word_or_numbers(CLASS_WEIGHTS), f"one of {', '.join(CLASS_WEIGHTS)} or one number per class such as 1,2,0.5"

@@ -17,7 +17,7 @@ from pixelwise.errors import SettingsError
 from pixelwise.menus import CLASS_WEIGHTS, FREEZES, HEADS, LOSSES, OPTIMIZERS, PRECISIONS, SCHEDULES, VALUE_RANGES
 from pixelwise.settings.forms import BAND_LIST, DURATION, EPOCH_LIST, LOSS_SUM, RANGE_LIST, WEIGHT_LIST
 from pixelwise.settings.together import check_together
-from pixelwise.values import checked, kinds_of, parse_file, setting, unknown_name
+from pixelwise.values import checked, kinds_of, parse_file, parse_money, setting, unknown_name
 
 OUTPUT_STRIDES = (8, 16, 32)
 
@@ -226,15 +226,26 @@ class Settings:
         cls, path: Path, overrides: Mapping[str, Any] | None = None, *, defaults: Mapping[str, Any] | None = None
     ) -> Self:
         """Read a JSON, TOML or YAML file of settings; `overrides` win over the file, the file over `defaults`."""
-        content = parse_file(path)
-        if not isinstance(content, dict):
-            raise SettingsError(f"{path}: found {type(content).__name__}, expected names and values of settings.")
-        return cls.of({**(defaults or {}), **content, **(overrides or {})}, source=str(path))
+        return cls.of({**(defaults or {}), **cls.values_of(path), **(overrides or {})}, source=str(path))
 
     @classmethod
     def chosen(cls, config: Path | str | None, given: Mapping[str, Any]) -> Self:
-        """The settings of the file `config`, if any; those `given` win over it."""
-        return cls.of(given) if config is None else cls.read(Path(config), given)
+        """The settings of the file `config`, if any; those `given` win over it.
+
+        For who trains nothing: a budget in money, which needs a price, is left out.
+        """
+        values = {**({} if config is None else cls.values_of(Path(config))), **given}
+        if parse_money(values.get("budget")) is not None:
+            del values["budget"]
+        return cls.of(values, source="settings" if config is None else str(config))
+
+    @staticmethod
+    def values_of(path: Path) -> dict[str, Any]:
+        """Names and values of a file of settings, as it has them."""
+        content = parse_file(path)
+        if not isinstance(content, dict):
+            raise SettingsError(f"{path}: found {type(content).__name__}, expected names and values of settings.")
+        return content
 
     def changed(self, **values: Any) -> Self:
         """A copy with some values replaced; unknown names are refused as in `of`."""

@@ -29,6 +29,12 @@ class TrainingState:
     """Steps since the start."""
     seconds: float = 0.0
     """Time spent, over all sessions."""
+    began: float = 0.0
+    """Time spent before the first step."""
+    trained_seconds: float = 0.0
+    """Time of all steps so far."""
+    validation_images: int | None = None
+    """How many images, evenly spread, every validation of this run sees; None for all."""
     best_miou: float = 0.0
     best_epoch: int = 0
     epochs_without_gain: int = 0
@@ -47,6 +53,7 @@ class TrainingState:
         self.updates += 1
         self.loss_sum += loss
         self.step_seconds += seconds
+        self.trained_seconds += seconds
 
     def close_epoch(self, row: dict[str, Any]) -> None:
         """Add the line of an epoch whose last step is done."""

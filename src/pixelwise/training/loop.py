@@ -10,13 +10,13 @@ import torch
 
 from pixelwise.bundle import Bundle, provenance, save_bundle
 from pixelwise.data.batches import EvaluationBatches, TrainingBatches
-from pixelwise.errors import Interrupted
+from pixelwise.errors import Interrupted, TrainingError
 from pixelwise.labels import LabelTable
 from pixelwise.scoring.confusion import ConfusionMatrix
 from pixelwise.scoring.metrics import Scores
 from pixelwise.scoring.validate import Validation, validate
+from pixelwise.training.budget.clock import Clock
 from pixelwise.training.checkpoint import Checkpoints, TrainingState
-from pixelwise.training.clock import Clock
 from pixelwise.training.interrupt import StopRequest
 from pixelwise.training.learner import Learner
 from pixelwise.training.optimizer import learning_rate_factor, set_learning_rate
@@ -39,6 +39,7 @@ ROW = (
     "seconds",
     "validation_images_per_second",
     "validation_miou_absent_as_zero",
+    "validation_images",
 )
 """The names in a line of metrics.jsonl."""
 
@@ -48,7 +49,7 @@ def fit(run: "Run") -> None:
 
     Raises:
         Interrupted: a stop was asked for; the checkpoint is written.
-        TrainingError: the loss is not finite, or one image at a time exceeds the memory.
+        TrainingError: the loss is not finite, one image at a time exceeds the memory, or a budget is too short.
     """
     learner, state = run.learner, run.state
     while not run.is_over():
@@ -65,6 +66,7 @@ def fit(run: "Run") -> None:
             # From the share done, not from a count of steps: under a budget nobody knows how many there will be.
             set_learning_rate(learner.optimizer, learning_rate_factor(learner.settings, done, state.epoch))
             run.count_step(step_within_memory(learner, batch, state, run.observer))
+        run.require_steps()
         trained = run.trained()
         run.close_epoch(trained, run.validated() if run.is_validation_due() else None)
 
@@ -85,6 +87,8 @@ class Run:
     """The folder of the best model."""
     data_facts: Mapping[str, Any] = field(default_factory=dict)
     """What its provenance says of the data beside the numbers of images."""
+    check_seconds: float = 0.0
+    """How long the data were checked before."""
     _step_ended: float = field(init=False, default=0.0)
     _saved: float = field(init=False, default_factory=time.monotonic)
 
@@ -97,6 +101,11 @@ class Run:
         # Asked first and always, for the other processes ask too.
         done = self.from_main(self.clock.done(self.state))[0]
         return self.state.is_validated() and (done >= 1 or self.state.is_stalled(self.learner.settings))
+
+    def require_steps(self) -> None:
+        """Refuse to go on to a validation of weights that were never trained."""
+        if not self.state.updates:
+            raise TrainingError(self.clock.no_step(self.state, self.check_seconds))
 
     def begin_epoch(self) -> None:
         """Take the mode of training, which a validation may have changed, and the time."""
@@ -212,6 +221,7 @@ class Run:
             "validation_miou_absent_as_zero": scores.mean_iou_absent_as_zero,
             "validation_pixel_accuracy": scores.pixel_accuracy,
             "validation_images_per_second": self.clock.validation_rate(),
+            "validation_images": self.clock.validation_images,
         }
         return strict_json(measured)
 
@@ -219,15 +229,16 @@ class Run:
         settings, runtime = self.learner.settings, self.learner.runtime
         if not runtime.is_main:
             return
+        images = self.clock.validation_images
         facts = {
             "training_images": len(self.batches.pairs),
-            "validation_images": self.clock.validation_images,
+            "validation_images": images,
             "epoch": self.state.epoch,
             "machine": runtime.describe(),
             **self.data_facts,
         }
         made = provenance(date=time.strftime("%Y-%m-%d", time.gmtime()), data=facts)
-        scores = {"split": "validation", **evaluation.scores.to_json()}
+        scores = {"split": "validation", "images": images, **evaluation.scores.to_json()}
         weights, model = settings.backbone_weights, self.learner.scored
         # A bundle is for other people: it names the file of weights, not where it lay.
         settings = settings.changed(backbone_weights=Path(weights).name if weights else None)

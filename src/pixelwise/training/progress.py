@@ -74,28 +74,17 @@ class Audience(Observer):
             listener.say(text)
 
 
-class RunLog(Observer):
-    """Writes a run folder's log.txt, metrics.jsonl and TensorBoard events and shows progress on stderr."""
+class Journal(Observer):
+    """Writes what is said into a run folder's log.txt and shows it on stderr."""
 
-    def __init__(self, folder: Path, settings: Settings, *, is_quiet: bool = False) -> None:
-        self._folder = folder
-        self._epochs = "" if settings.budget is not None else f"/{settings.epochs}"
+    def __init__(self, folder: Path, *, is_quiet: bool = False) -> None:
         self._console = Console(stderr=True, quiet=is_quiet, highlight=False, soft_wrap=True)
-        self._bar = _progress_bar(self._console) if self._console.is_terminal else None
-        self._task: TaskID | None = None
-        self._said = 0.0
         self._log = (folder / "log.txt").open("a", encoding="utf-8")
-        self._board = _tensorboard(folder)
 
     def __enter__(self) -> Self:
-        if self._bar is not None:
-            self._bar.start()
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-        self._board.close()
         self._log.close()
 
     def say(self, text: str) -> None:
@@ -103,6 +92,30 @@ class RunLog(Observer):
         self._console.print(text, markup=False)
         self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
         self._log.flush()
+
+
+class RunLog(Journal):
+    """Writes a run folder's log.txt, metrics.jsonl and TensorBoard events and shows progress on stderr."""
+
+    def __init__(self, folder: Path, settings: Settings, *, is_quiet: bool = False) -> None:
+        super().__init__(folder, is_quiet=is_quiet)
+        self._folder = folder
+        self._epochs = "" if settings.budget is not None else f"/{settings.epochs}"
+        self._bar = _progress_bar(self._console) if self._console.is_terminal else None
+        self._task: TaskID | None = None
+        self._said = 0.0
+        self._board = _tensorboard(folder)
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        self._board.close()
+        super().__exit__(*error)
 
     def on_step(  # see Observer
         self, *, epoch: int, step: int, steps: int, loss: float, rate: float, left: float, learning_rate: float

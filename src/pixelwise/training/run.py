@@ -1,7 +1,6 @@
 """A run: a checked dataset and settings -> RUN with checkpoints, metrics, log and the best bundle."""
 
 import contextlib
-import itertools
 import json
 import math
 import time
@@ -16,15 +15,15 @@ from pixelwise.data.batches import EvaluationBatches, TrainingBatches
 from pixelwise.data.check.dataset import CheckReport
 from pixelwise.data.facts.advice import class_weights
 from pixelwise.errors import SettingsError
-from pixelwise.inference.forward import class_logits, likeliest
 from pixelwise.models.segmenter import Segmenter, build_segmenter
 from pixelwise.runtime import Runtime, started
 from pixelwise.scoring.confusion import ConfusionMatrix
 from pixelwise.scoring.metrics import Scores
 from pixelwise.settings import Settings
 from pixelwise.training.batchnorm import refuse_single_samples
+from pixelwise.training.budget.clock import Clock, Spent
+from pixelwise.training.budget.examination import evenly_spread, measured
 from pixelwise.training.checkpoint import Checkpoints, TrainingState
-from pixelwise.training.clock import Clock
 from pixelwise.training.folder import create_folder, fingerprint
 from pixelwise.training.initial import start_from
 from pixelwise.training.interrupt import StopRequest, listen
@@ -53,6 +52,10 @@ class TrainingRequest:
     """Say nothing on the terminal."""
     started: float = field(default_factory=time.monotonic)
     """`time.monotonic()` when the job began, for the budget."""
+    check_seconds: float = 0.0
+    """How long it took to check the dataset."""
+    remarks: Sequence[str] = ()
+    """Sentences about the request that are said when the run begins."""
     initial: Bundle | None = None
     """A trained model of the same network to start from; see `training.initial`."""
     listeners: Sequence[Observer] = ()
@@ -69,6 +72,12 @@ class TrainingResult:
     best_epoch: int
     epochs: int
     seconds: float
+    validation_images: int = 0
+    """How many images, evenly spread over those of validation, the scores are of."""
+    warnings: tuple[str, ...] = ()
+    """What must be known of the model before it is used."""
+    spent: Spent | None = None
+    """How a budget was used so far; None without one."""
 
 
 def train_run(request: TrainingRequest) -> TrainingResult:
@@ -108,7 +117,7 @@ def _observer(request: TrainingRequest, runtime: Runtime) -> Iterator[Observer]:
 def _begun(request: TrainingRequest, runtime: Runtime, *, observer: Observer, stop: StopRequest) -> Run:
     """The parts of a run, put together: new ones, or as its last checkpoint has them."""
     settings, pairs = request.settings, request.report.pairs
-    batches, validation = _batches(request, runtime)
+    batches = _batches(request, runtime)
     checkpoints = Checkpoints(
         request.folder / "checkpoints", settings, fingerprint(pairs["train"]), request.report.bands.to_json()
     )
@@ -120,43 +129,77 @@ def _begun(request: TrainingRequest, runtime: Runtime, *, observer: Observer, st
         state, parts = checkpoints.load(runtime.device)
         learner.restore(parts)
     _refuse_single_samples(learner, state.pieces)
-    spent = time.monotonic() - request.started + state.seconds
+    spent, images = time.monotonic() - request.started + state.seconds, len(pairs["validation"])
     run = Run(
         learner=learner,
         batches=batches,
-        validation=validation,
+        validation=_validation(request, runtime, images),
         state=state,
-        clock=Clock(settings, batches.steps_per_epoch, spent, validation_images=len(pairs["validation"])),
+        clock=Clock(settings, batches.steps_per_epoch, spent, earlier=state.seconds, validation_images=images),
         stop=stop,
         observer=observer,
         checkpoints=checkpoints,
         bundle=request.folder / "model",
         data_facts={"split": request.report.division.to_json()} if request.report.division else {},
+        check_seconds=request.check_seconds,
     )
-    for sentence in request.report.understood:  # what is trained on was not named so by the user
+    _say_what_is_known(request, observer, resumes=resumes)
+    _introduce(run)
+    if settings.budget is not None:
+        _keep_time(run, request, resumes=resumes)
+    if not state.updates:
+        state.began = run.clock.seconds()
+    return run
+
+
+def _say_what_is_known(request: TrainingRequest, observer: Observer, *, resumes: bool) -> None:
+    # What is trained on was not named so by the user.
+    for sentence in (*request.remarks, *request.report.understood):
         observer.say(sentence)
     if not request.listeners and not resumes:  # who listens has said them in words of its own
         for line in request.report.warnings_in_short:
             observer.say(f"Warning: {line}")
-    _introduce(run)
-    if settings.budget is not None:
-        run.clock.expect_validation(_seconds_of_validation(run))
-    return run
 
 
-def _batches(request: TrainingRequest, runtime: Runtime) -> tuple[TrainingBatches, EvaluationBatches]:
+def _keep_time(run: Run, request: TrainingRequest, *, resumes: bool) -> None:
+    """Measure what validating takes, choose how many images that is done with, and keep the time for it."""
+    report, learner, state = request.report, run.learner, run.state
+    pairs = report.pairs["validation"]
+    cost = measured(
+        learner.scored, pairs, report.labels, report.bands, settings=learner.settings, runtime=learner.runtime
+    )
+    if not resumes:  # a run that goes on keeps its images, so that its scores can be compared
+        # Clocks differ between processes: all follow the first.
+        state.validation_images = int(run.from_main(run.clock.affordable(cost, len(pairs)))[0])
+    images = min(len(pairs), state.validation_images or len(pairs))
+    run.clock.expect(cost, images)
+    if images == len(pairs):
+        return
+    run.validation = _validation(request, learner.runtime, images)
+    run.data_facts = {**run.data_facts, "validation_images_in_all": len(pairs)}
+    run.observer.say(
+        f"Validation uses {images} of {len(pairs)} images, evenly spread, to leave two thirds of the budget to "
+        "training."
+    )
+
+
+def _batches(request: TrainingRequest, runtime: Runtime) -> TrainingBatches:
+    report, share = request.report, {"rank": runtime.rank, "world_size": runtime.world_size}
+    return TrainingBatches(report.pairs["train"], report.labels, request.settings, bands=report.bands, **share)
+
+
+def _validation(request: TrainingRequest, runtime: Runtime, images: int) -> EvaluationBatches:
+    """So many of the validation images, evenly spread."""
     settings, report = request.settings, request.report
-    share = {"rank": runtime.rank, "world_size": runtime.world_size}
-    bands = report.bands
-    validation = EvaluationBatches(
-        report.pairs["validation"],
+    return EvaluationBatches(
+        evenly_spread(report.pairs["validation"], images),
         report.labels,
-        bands=bands,
+        bands=report.bands,
         crop_size=settings.validation_crop_size,
         num_workers=settings.num_workers,
-        **share,
+        rank=runtime.rank,
+        world_size=runtime.world_size,
     )
-    return TrainingBatches(report.pairs["train"], report.labels, settings, bands=bands, **share), validation
 
 
 def _model(request: TrainingRequest, observer: Observer, *, resumes: bool) -> Segmenter:
@@ -205,25 +248,26 @@ def _introduce(run: Run) -> None:
         run.observer.say(f"Resuming in epoch {state.epoch + 1} after {state.updates} updates")
 
 
-def _seconds_of_validation(run: Run) -> float:
-    """What validating will take, by the second of two batches; the first warms the machine up."""
-    model = run.learner.scored
-    began = images = 0.0
-    for _, batch in itertools.islice(run.validation, 2):
-        began, images = time.monotonic(), len(batch.images)
-        model.eval()
-        # To the CPU, for a GPU's work is done only when its result is there.
-        likeliest(class_logits(model, batch.images, runtime=run.learner.runtime)).cpu()
-    return (time.monotonic() - began) * len(run.validation) / max(images, 1)
-
-
 def _result(run: Run, folder: Path) -> TrainingResult:
-    state = run.state
+    state, clock = run.state, run.clock
     run.observer.say(
         f"Best validation mIoU {state.best_miou:.4f} in epoch {state.best_epoch} of {state.epoch}, "
         f"after {state.seconds / 60:.1f} minutes."
     )
-    return TrainingResult(folder, run.bundle, _best_scores(run), state.best_epoch, state.epoch, state.seconds)
+    few = clock.few_steps(state)
+    if few is not None:
+        run.observer.say(few)
+    return TrainingResult(
+        folder,
+        run.bundle,
+        _best_scores(run),
+        state.best_epoch,
+        state.epoch,
+        state.seconds,
+        validation_images=clock.validation_images,
+        warnings=() if few is None else (few,),
+        spent=clock.spent(state),
+    )
 
 
 def _best_scores(run: Run) -> Scores:

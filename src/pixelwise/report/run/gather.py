@@ -18,7 +18,7 @@ from pixelwise.data.reading import read_pair
 from pixelwise.inference.predictor import Predictor
 from pixelwise.report.run.content import Panel, ReportContent
 from pixelwise.report.run.page import write_report
-from pixelwise.report.run.viewer.panels import choose, make_panel
+from pixelwise.report.run.viewer.panels import EACH, choose, make_panel
 from pixelwise.scoring.evaluation import Evaluation, image_rows
 
 
@@ -32,12 +32,13 @@ class Report:
     facts: Mapping[str, Mapping[str, Any]]  # {split: facts}
     history: Sequence[Mapping[str, Any]]  # lines of metrics.jsonl
     show_bands: Sequence[int] | str | None = None  # of which the pictures are made; see `Display.of`
+    each: int = EACH  # so many of the worst, the median and the best images are shown as pictures
 
 
 def write_report_of(report: Report, bundle: Bundle, predictor: Predictor, folder: Path) -> Path:
     """Write `folder`/index.html and content.json, with pictures of the worst, the median and the best images."""
     insight = report.evaluation.insight
-    chosen = choose(insight.images) if insight else {}
+    chosen = choose(insight.images, each=report.each) if insight else {}
     display = Display.of(predictor.bands, report.show_bands)
     panels = [_panel(report.pairs[i], predictor, display) for indices in chosen.values() for i in indices]
     content = ReportContent(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pixelwise.outputs import write_text
-from pixelwise.report.html import Html, Section, html, joined, page, static
+from pixelwise.report.html import Html, Section, html, joined, page, prose, static
 from pixelwise.report.numbers import interval_of, interval_text, number, score_text
 from pixelwise.report.run.confusion import confusion_section
 from pixelwise.report.run.content import ReportContent
@@ -78,7 +78,7 @@ def _score_sections(content: ReportContent) -> Sequence[Section]:
 
 def _lead(content: ReportContent, diagnosis: Diagnosis | None) -> Html:
     """What a hurried reader must know."""
-    parts = []
+    parts = [f'<p class="warning">{prose(str(note))}</p>' for note in content.scores.get("notes") or ()]
     mean = number(content.scores.get("mean_iou"))
     if not math.isnan(mean):
         between = interval_of(content.scores, "mean_iou")

@@ -11,7 +11,8 @@ from PIL import Image
 from pixelwise.report.run.content import Panel
 from pixelwise.scoring.evaluation import ImageFacts
 
-EACH = 8
+EACH, GROUPS = 8, 3
+"""So many images at most in each of so many groups: the worst, those around the median and the best."""
 LONGER_SIDE = 640
 """No picture of a panel is longer, in pixels."""
 
