@@ -23,20 +23,36 @@ class Choice(NamedTuple):
 HEADS: dict[str, Choice] = {
     "deeplab": Choice(
         "DeepLabV3: parallel convolutions of several dilations and an image average, side by side, then merged",
-        "pixelwise.models.heads:DeepLabHead",
+        "pixelwise.models.heads.aspp:DeepLabHead",
     ),
     "deeplabv3plus": Choice(
         "DeepLabV3+: the branches of DeepLabV3, then a decoder that adds the trunk's fine feature map",
-        "pixelwise.models.heads:DeepLabV3PlusHead",
+        "pixelwise.models.heads.aspp:DeepLabV3PlusHead",
     ),
     "dilated": Choice(
         "Dilated context (Yu and Koltun): a 1x1 classification, then 3x3 convolutions of rising dilation on it",
-        "pixelwise.models.heads:DilatedHead",
+        "pixelwise.models.heads.context:DilatedHead",
     ),
-    "fcn": Choice("FCN: one 3x3 convolution on the last feature map", "pixelwise.models.heads:FCNHead"),
+    "fcn": Choice("FCN: one 3x3 convolution on the last feature map", "pixelwise.models.heads.context:FCNHead"),
+    "lraspp": Choice(
+        "Lite R-ASPP: the last feature map, gated by the mean of the image, beside one of stride 8; for small trunks",
+        "pixelwise.models.heads.lraspp:LRASPPHead",
+    ),
     "psp": Choice(
         "PSPNet: the last feature map beside its averages over 1x1, 2x2, 3x3 and 6x6 regions",
-        "pixelwise.models.heads:PSPHead",
+        "pixelwise.models.heads.context:PSPHead",
+    ),
+    "segformer": Choice(
+        "SegFormer: a linear layer on each feature map of stride 4 or more, then one on all of them side by side",
+        "pixelwise.models.heads.segformer:SegformerHead",
+    ),
+    "unet": Choice(
+        "U-Net: from the last feature map back to the finest, at each step joined with the trunk's map of that size",
+        "pixelwise.models.heads.unet:UnetHead",
+    ),
+    "upernet": Choice(
+        "UPerNet: averages over regions as in PSPNet, then a feature pyramid of all maps of stride 4 or more, merged",
+        "pixelwise.models.heads.upernet:UPerNetHead",
     ),
 }
 """Classes; see `models.heads` for how they are called."""

@@ -38,7 +38,7 @@ def test_modules_import_only_from_lower_rungs() -> None:
     [
         ("labels.py", "pixelwise.settings"),
         ("data/pairs.py", "pixelwise.models.heads"),
-        ("models/heads.py", "pixelwise.runtime"),
+        ("models/heads/taps.py", "pixelwise.runtime"),
         ("scoring/metrics.py", "pixelwise.training.loop"),
     ],
 )

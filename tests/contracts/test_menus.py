@@ -61,8 +61,8 @@ class ToyHead(nn.Module):
         super().__init__()
         self.say = nn.Conv2d(channels[-1], num_classes, 1)
 
-    def forward(self, low, last):
-        return self.say(last)
+    def forward(self, maps):
+        return self.say(maps[-1])
 
 
 def toy_loss(logits, class_ids, weights):

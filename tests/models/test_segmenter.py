@@ -35,8 +35,8 @@ def test_with_equal_weights_logits_equal_those_of_torchvision(algorithm, peer):
     with torch.no_grad():
         expected = theirs((images / 255 - MEAN) / STD)
         logits = ours(images)
-        low, middle, _ = ours.backbone((images / 255 - MEAN) / STD)
-        auxiliary = torch.nn.functional.interpolate(ours.auxiliary(low, middle), (65, 73), mode="bilinear")
+        maps = ours.backbone((images / 255 - MEAN) / STD)
+        auxiliary = torch.nn.functional.interpolate(ours.auxiliary(maps[:-1]), (65, 73), mode="bilinear")
     scale = expected["out"].abs().max()
     assert scale > 1e-3
     torch.testing.assert_close(logits.main, expected["out"], rtol=1e-4, atol=1e-4 * float(scale))
@@ -50,8 +50,8 @@ def test_with_aligned_corners_the_corners_of_the_class_map_are_those_of_the_head
     model = build(algorithm=algorithm, backbone="resnet10t", output_stride=16, align_corners=True).eval()
     images = torch.randint(0, 256, (1, 3, 50, 61), dtype=torch.uint8)
     with torch.no_grad():
-        low, _, last = model.backbone((images / 255 - MEAN) / STD)
-        coarse, fine = model.head(low, last), model(images).main
+        maps = model.backbone((images / 255 - MEAN) / STD)
+        coarse, fine = model.head(maps), model(images).main
     for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
         torch.testing.assert_close(fine[..., *corner], coarse[..., *corner], rtol=1e-4, atol=1e-6)
 
@@ -67,6 +67,24 @@ def test_every_head_learns_on_every_family_of_trunks(algorithm, backbone):
     missing = [name for name, parameter in model.named_parameters() if parameter.grad is None]
     assert missing == []
     assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("algorithm", ["lraspp", "segformer", "unet", "upernet"])
+@pytest.mark.parametrize("backbone", ["test_resnet", "test_vit"])
+def test_heads_of_many_maps_take_any_size_and_number_format(backbone, algorithm, align_corners):
+    torch.manual_seed(0)
+    settings = {"backbone": backbone, "algorithm": algorithm, "align_corners": align_corners}
+    model = build(**settings).eval().to(memory_format=torch.channels_last)
+    for size in ((33, 65), (1, 1)):
+        images = torch.randint(0, 256, (1, 3, *size), dtype=torch.uint8)
+        with torch.no_grad():
+            exact = model(images).main
+            with torch.autocast("cpu", torch.bfloat16):
+                rounded = model(images).main
+        assert exact.shape == rounded.shape == (1, 5, *size)
+        assert exact.dtype == rounded.dtype == torch.float32
+        assert (exact - rounded).abs().max() < 0.1 * exact.abs().max()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (17, 33), (31, 64)])
@@ -168,7 +186,7 @@ def test_the_limits_of_deep_bands_travel_with_the_weights():
 
 def test_the_architecture_alone_needs_no_weights_file():
     settings = Settings(backbone="resnet10t", backbone_weights="nowhere.pth")
-    assert build_segmenter(settings, 2, load_weights=False).backbone.channels == (64, 256, 512)
+    assert build_segmenter(settings, 2, load_weights=False).backbone.channels == (64, 64, 128, 256, 512)
 
 
 def test_the_network_exports_with_the_logits_of_the_original():

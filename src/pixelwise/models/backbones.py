@@ -1,6 +1,7 @@
 """Trunks: any timm model with feature maps, at a chosen output stride."""
 
 import difflib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from pixelwise.errors import SettingsError
+from pixelwise.models.heads.taps import Strides, finest
+from pixelwise.models.padding import Padding, find_padding
 from pixelwise.models.pretrained import fetch_trunk, load_trunk_weights
+from pixelwise.models.pyramid import Pyramid, level_strides
 
 # The networks inside Amazon's image: ResNets with a deep stem and GluonCV's ImageNet weights.
 ALIASES = {"resnet-50": "resnet50s.gluon_in1k", "resnet-101": "resnet101s.gluon_in1k"}
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+# Multiples in pixels that are worth a warning, for more than a few rows are added.
+_LARGE = 64
 
 # What families of timm need to take images of any size, tried in this order; padding does the rest. Swin of timm 1.0.15
 # takes any option without a word and obeys the first alone.
@@ -26,93 +33,107 @@ _REFUSALS = (TypeError, AssertionError, NotImplementedError, RuntimeError, Value
 
 
 class Backbone(nn.Module):
-    """A timm trunk that gives three feature maps: the finest of stride 4 or more, the last but one, the last.
+    """A timm trunk that gives its feature maps, finest first; a plain transformer those of its pyramid if it has one.
 
     Attributes:
-        channels: channels of the three maps.
-        strides: input pixels per step of the three maps.
+        channels: channels of the maps.
+        strides: input pixels per step of the maps.
         mean, std: per RGB channel, for images in 0..1, as the trunk's published weights expect them.
         in_channels: bands of the images.
-        note: what the user should know (a stride that cannot be had, a trunk of one image size), else None.
+        sides: what the trunk asks of the sides of images; a bundle keeps it, for finding it takes a while.
+        note: what the user should know (a stride that cannot be had, large multiples, one image size), else None.
     """
 
-    def __init__(self, trunk: nn.Module, *, name: str, output_stride: int, in_channels: int = 3) -> None:
+    def __init__(
+        self,
+        trunk: nn.Module,
+        *,
+        name: str,
+        output_stride: int,
+        in_channels: int = 3,
+        pyramid: Pyramid | None = None,
+        padding: Padding | None = None,
+    ) -> None:
         super().__init__()
-        self.trunk, self.in_channels = trunk, in_channels
+        self.trunk, self.pyramid, self.in_channels = trunk, pyramid, in_channels
         info: Any = trunk.feature_info
-        reductions = [int(stride) for stride in info.reduction()]
-        low = next((i for i, stride in enumerate(reductions) if stride >= 4), 0)
-        self._taps = (low, max(len(reductions) - 2, 0), len(reductions) - 1)
+        self._reductions = [int(stride) for stride in info.reduction()]
         self._channels_come_last = str(getattr(trunk, "output_fmt", "NCHW")).endswith("NHWC")
-        self.channels = _three(info.channels(), self._taps)
-        self.strides = _three(reductions, self._taps)
+        own = tuple(map(int, info.channels())), tuple(self._reductions)
+        self.channels: tuple[int, ...] = own[0] if pyramid is None else pyramid.channels
+        self.strides: Strides = own[1] if pyramid is None else pyramid.strides
         config = timm.get_pretrained_cfg(name)
         self.mean, self.std = _normalisation(config)
-        self._tile = 0
-        self._multiple = self._find_multiple(name, int(config.input_size[-1]) if config else 224)
+        own_size = int(config.input_size[-1]) if config else 224
+        found = padding or find_padding(self._runs, self._reductions, own_size)
+        if found is None:
+            raise SettingsError(f"backbone {name!r} does not run on images. Choose another, such as resnet-50.")
+        self.sides = found
         self.note = self._describe_limits(name, output_stride)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Feature maps (low, middle, last), (N, C, h, w) each, of normalised images (N, in_channels, H, W).
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Feature maps, (N, C, h, w) each, finest first, of normalised images (N, in_channels, H, W).
 
         H and W must be multiples as `padding` asks for.
         """
-        rows, columns = (side // self._tile if self._tile else 1 for side in images.shape[-2:])
-        maps = self.trunk(_split(images, rows, columns) if self._tile else images)
-        if self._channels_come_last:
-            maps = [features.permute(0, 3, 1, 2) for features in maps]
-        if self._tile:
-            maps = [_join(features, rows, columns) for features in maps]
-        low, middle, last = self._taps
-        return maps[low], maps[middle], maps[last]
+        maps = self._maps(images, self.sides.tile)
+        return tuple(maps) if self.pyramid is None else tuple(self.pyramid(maps[-1]))
 
     @property
     def pads(self) -> bool:
         """Whether some sizes of images need `padding`."""
-        return self._multiple > 1
+        return self.sides.multiple > 1
+
+    @property
+    def is_costly(self) -> bool:
+        """Whether the note is a warning: much is padded, or no position sees past its tile."""
+        return self.sides.multiple > _LARGE or self.sides.tile > 0
 
     def padding(self, height: int, width: int) -> tuple[int, int]:
         """Rows to add at the bottom and columns to add on the right, so that no border pixel is left out."""
-        return -height % self._multiple, -width % self._multiple
+        return -height % self.sides.multiple, -width % self.sides.multiple
 
-    def _find_multiple(self, name: str, own_size: int) -> int:
-        """The smallest multiple that image sides must have for this trunk, found by running it."""
-        multiples = [
-            1,
-            *(side for side in (*self.strides, 32, 64, own_size) if side % max(self.strides) == 0),
-        ]
-        for to_the_border in (True, False):
-            for multiple in [*multiples, own_size]:
-                sizes = ((1, 1), (33, 65), (multiple + 1, 1))
-                if all(self._runs(*size, multiple, to_the_border=to_the_border) for size in sizes):
-                    return multiple
-        self._tile = own_size  # of one size only: such a trunk looks at the image tile by tile
-        if self._runs(1, 1, own_size, to_the_border=False):
-            return own_size
-        raise SettingsError(f"backbone {name!r} does not run on images. Choose another, such as resnet-50.")
+    def _maps(self, images: Tensor, tile: int) -> list[Tensor]:
+        """The maps of the trunk itself."""
+        rows, columns = (side // tile if tile else 1 for side in images.shape[-2:])
+        maps = list(self.trunk(_split(images, rows, columns) if tile else images))
+        if self._channels_come_last:
+            maps = [features.permute(0, 3, 1, 2) for features in maps]
+        return [_join(features, rows, columns) for features in maps] if tile else maps
 
     @torch.no_grad()
-    def _runs(self, height: int, width: int, multiple: int, *, to_the_border: bool) -> bool:
+    def _runs(self, size: tuple[int, int], padding: Padding, to_the_border: bool) -> bool:
         """Whether the trunk takes this size, padded, and its maps reach to the last row and column."""
-        padded = (height + -height % multiple, width + -width % multiple)
+        padded = [side + -side % padding.multiple for side in size]
         was_training = self.training
         self.eval()  # the trial must not touch BatchNorm's averages
         try:
-            maps = self(torch.zeros(1, self.in_channels, *padded))
+            maps = self._maps(torch.zeros(1, self.in_channels, *padded), padding.tile)
         except _REFUSALS:
             return False
         finally:
             self.train(was_training)
-        whole = [tuple(-(-side // stride) for side in padded) for stride in self.strides]
-        return not to_the_border or [tuple(features.shape[-2:]) for features in maps] == whole
+        # By the maps that every head can do with. Finer ones may miss a border: decoders fit them to each other.
+        low, last = finest(tuple(self._reductions)), len(maps) - 1
+        return not to_the_border or all(
+            tuple(maps[i].shape[-2:]) == tuple(-(-side // self._reductions[i]) for side in padded)
+            for i in (low, max(last - 1, 0), last)
+        )
 
     def _describe_limits(self, name: str, output_stride: int) -> str | None:
-        parts = []
+        parts, multiple, sentences = [], self.sides.multiple, []
         if self.strides[-1] != output_stride:
             parts.append(f"keeps its output stride of {self.strides[-1]}; {output_stride} was asked for")
-        if self._tile:
-            parts.append(f"sees {self._tile}x{self._tile} pixels at once and no further")
-        return f"Backbone {name!r} {' and '.join(parts)}." if parts else None
+        if self.sides.tile:
+            parts.append(f"sees {self.sides.tile}x{self.sides.tile} pixels at once and no further")
+        if parts:
+            sentences.append(f"Backbone {name!r} {' and '.join(parts)}.")
+        if multiple > _LARGE:
+            becomes = 256 + -256 % multiple
+            sentences.append(
+                f"{name!r} takes sides that are multiples of {multiple} pixels: a crop of 256 becomes {becomes}."
+            )
+        return " ".join(sentences) or None
 
 
 def build_backbone(
@@ -122,13 +143,17 @@ def build_backbone(
     weights: str | Path | None = None,
     pretrained: bool = False,
     in_channels: int = 3,
+    takes: Callable[[Strides], tuple[int, ...]] | None = None,
+    padding: Padding | None = None,
 ) -> Backbone:
     """The trunk `name` (`resnet-50`, `resnet-101` or a timm model) at `output_stride` 8, 16 or 32 if it can be.
 
-    `weights` is a local file (safetensors or state dict, in timm or torchvision naming) and wins over
-    `pretrained`, which fetches ImageNet weights through timm. For other numbers of `in_channels` than three the
-    weights of the first convolution are spread over them as timm does it. Raises SettingsError for a name that cannot
-    be used, ModelError for weights that cannot be had or do not fit.
+    `weights` is a local file (safetensors or state dict, in timm or torchvision naming) and wins over `pretrained`,
+    which fetches ImageNet weights through timm. For other numbers of `in_channels` than three the weights of the first
+    convolution are spread over them as timm does it. `takes` says which maps a head wants of those of given strides: a
+    plain transformer gets the levels of a pyramid where that is more than the last; without it none. `padding` is what
+    was found for this trunk before. Raises SettingsError for a name that cannot be used, ModelError for weights that
+    cannot be had or do not fit.
     """
     model_name = _checked_name(name)
     trunk, options = _build_trunk(model_name, output_stride, in_channels)
@@ -136,7 +161,26 @@ def build_backbone(
         load_trunk_weights(trunk, Path(weights), model_name)
     elif pretrained:
         trunk = fetch_trunk(model_name, options)
-    return Backbone(trunk, name=model_name, output_stride=output_stride, in_channels=in_channels)
+    return Backbone(
+        trunk,
+        name=model_name,
+        output_stride=output_stride,
+        in_channels=in_channels,
+        pyramid=None if takes is None else _pyramid(trunk, output_stride, takes),
+        padding=padding,
+    )
+
+
+def _pyramid(trunk: Any, output_stride: int, takes: Callable[[Strides], tuple[int, ...]]) -> Pyramid | None:
+    """The levels that are wanted of a trunk of one stride; None for other trunks, or where the last map is enough."""
+    own = [int(stride) for stride in trunk.feature_info.reduction()]
+    if len(own) < 2 or min(own) != max(own):
+        return None
+    strides = level_strides(own[-1], output_stride)
+    levels = takes(strides)
+    if levels == (len(strides) - 1,):
+        return None
+    return Pyramid(int(trunk.feature_info.channels()[-1]), own[-1], output_stride=output_stride, levels=levels)
 
 
 def _checked_name(name: str) -> str:
@@ -197,8 +241,3 @@ def _join(tiles: Tensor, rows: int, columns: int) -> Tensor:
     _, channels, height, width = tiles.shape
     grid = tiles.reshape(-1, rows, columns, channels, height, width)
     return grid.permute(0, 3, 1, 4, 2, 5).reshape(-1, channels, rows * height, columns * width)
-
-
-def _three(values: list[int], taps: tuple[int, int, int]) -> tuple[int, int, int]:
-    low, middle, last = taps
-    return int(values[low]), int(values[middle]), int(values[last])

@@ -1,7 +1,8 @@
 """Segmenter: normalise -> trunk -> head -> upsample; images in their own depth in, float32 logits out."""
 
+import functools
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,11 @@ from pixelwise.models.backbones import Backbone, build_backbone
 from pixelwise.models.cpu.depthwise import use_fast_depthwise
 from pixelwise.models.cpu.dilated import use_fast_dilation
 from pixelwise.models.heads import FCNHead
+from pixelwise.models.heads.taps import taken
+from pixelwise.models.padding import Padding
 from pixelwise.settings import Settings
+
+Each = TypeVar("Each")
 
 
 class Logits(NamedTuple):
@@ -58,10 +63,10 @@ class ByteBands:
 class Segmenter(nn.Module):
     """A trunk, a head and, in training, an auxiliary FCN head on the second-to-last stage.
 
-    `head` is called with the finest and the coarsest feature map of `backbone`, `auxiliary` with the finest and
-    the middle one. The mean and the spread that the trunk expects, in the numbers of the `bands`, are buffers, and
-    where values may lie outside the bands' ranges these limits too: a saved model knows its input.
-    With `align_corners` logits are enlarged from corner to corner, not from pixel edge to pixel edge.
+    `head` is called with the feature maps of `backbone`, `auxiliary` with all but the last. The mean and the spread
+    that the trunk expects, in the numbers of the `bands`, are buffers, and where values may lie outside the bands'
+    ranges these limits too: a saved model knows its input. With `align_corners` logits are enlarged from corner to
+    corner, not from pixel edge to pixel edge.
     """
 
     mean: Tensor
@@ -103,11 +108,11 @@ class Segmenter(nn.Module):
         # A trace for images of any size must not ask for the size, or it would hold for this one alone.
         if self.backbone.pads and (torch.compiler.is_compiling() or bottom or right):
             normal = F.pad(normal, (0, right, 0, bottom))
-        low, middle, last = self.backbone(normal)
-        main = self._upsample(self.head(low, last), normal)[..., :height, :width]
+        maps = self.backbone(normal)
+        main = self._upsample(self.head(maps), normal)[..., :height, :width]
         if self.auxiliary is None or not self.training:
             return Logits(main, None)
-        return Logits(main, self._upsample(self.auxiliary(low, middle), normal)[..., :height, :width])
+        return Logits(main, self._upsample(self.auxiliary(before_last(maps)), normal)[..., :height, :width])
 
     def _upsample(self, logits: Tensor, like: Tensor) -> Tensor:
         """Logits in float32 at the size of `like`: bfloat16 steps would show as blocks in the class map."""
@@ -123,27 +128,41 @@ def _normalisation(backbone: Backbone, bands: InputBands) -> tuple[tuple[float, 
     return mean, std
 
 
+def before_last(each: tuple[Each, ...]) -> tuple[Each, ...]:
+    """What the auxiliary head is given of maps, channels or strides: all but the last, where there are more."""
+    return each[:-1] or each
+
+
 def build_segmenter(
-    settings: Settings, num_classes: int, *, load_weights: bool = True, bands: InputBands | None = None
+    settings: Settings,
+    num_classes: int,
+    *,
+    load_weights: bool = True,
+    bands: InputBands | None = None,
+    pyramid: bool = True,
+    padding: Padding | None = None,
 ) -> Segmenter:
     """The network that `settings` describe for images of `bands` (None: RGB of 8 bits), in training mode.
 
     `load_weights=False` builds the architecture only, without a file or a download: for a bundle or a checkpoint
-    that brings the weights. Raises SettingsError for an unknown backbone, ModelError for weights that cannot be
-    used.
+    that brings the weights. `pyramid=False` leaves out the feature pyramid of plain transformers, for weights of before
+    there was one. `padding` is what was found for the trunk before; else it is found now. Raises SettingsError for an
+    unknown backbone, ModelError for weights that cannot be used.
     """
+    head_class: type[nn.Module] = HEADS[settings.algorithm].built()
     backbone = build_backbone(
         settings.backbone,
         output_stride=settings.output_stride,
         weights=settings.backbone_weights if load_weights else None,
         pretrained=settings.pretrained and load_weights,
         in_channels=3 if bands is None else bands.count,
+        takes=functools.partial(taken, head_class) if pyramid else None,
+        padding=padding,
     )
-    head_class: type[nn.Module] = HEADS[settings.algorithm].built()
     head = head_class(backbone.channels, num_classes, strides=backbone.strides, align_corners=settings.align_corners)
     auxiliary = None
     if settings.aux_loss_weight > 0:
-        auxiliary = FCNHead(backbone.channels[:2], num_classes, strides=backbone.strides[:2])
+        auxiliary = FCNHead(before_last(backbone.channels), num_classes, strides=before_last(backbone.strides))
     model = Segmenter(backbone, head, auxiliary=auxiliary, align_corners=settings.align_corners, bands=bands)
     use_fast_depthwise(model)
     use_fast_dilation(model)

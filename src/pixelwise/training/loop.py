@@ -243,5 +243,8 @@ class Run:
         # A bundle is for other people: it names the file of weights, not where it lay.
         settings = settings.changed(backbone_weights=Path(weights).name if weights else None)
         labels, bands = self.batches.labels, self.batches.bands
-        save_bundle(self.bundle, Bundle(settings, labels, scores, made, model.state_dict(), bands=bands))
+        padding = model.backbone.sides
+        save_bundle(
+            self.bundle, Bundle(settings, labels, scores, made, model.state_dict(), bands=bands, padding=padding)
+        )
         self.observer.on_best(self.bundle)

@@ -4,9 +4,10 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -15,6 +16,8 @@ from pixelwise.data.batches import EvaluationBatches, TrainingBatches
 from pixelwise.data.check.dataset import CheckReport
 from pixelwise.data.facts.advice import class_weights
 from pixelwise.errors import SettingsError
+from pixelwise.models.pyramid import has_pyramid
+from pixelwise.models.reached import freeze_unreached
 from pixelwise.models.segmenter import Segmenter, build_segmenter
 from pixelwise.runtime import Runtime, started
 from pixelwise.scoring.confusion import ConfusionMatrix
@@ -122,11 +125,10 @@ def _begun(request: TrainingRequest, runtime: Runtime, *, observer: Observer, st
         request.folder / "checkpoints", settings, fingerprint(pairs["train"]), request.report.bands.to_json()
     )
     resumes = request.resume and checkpoints.last.is_file()
-    model = _model(request, observer, resumes=resumes)
+    state, parts = checkpoints.load(runtime.device) if resumes else (TrainingState(settings.gradient_accumulation), {})
+    model = _model(request, observer, parts)
     learner = Learner(model, build_criterion(settings, _class_weights(request, runtime)), settings, runtime)
-    state = TrainingState(pieces=settings.gradient_accumulation)
     if resumes:
-        state, parts = checkpoints.load(runtime.device)
         learner.restore(parts)
     _refuse_single_samples(learner, state.pieces)
     spent, images = time.monotonic() - request.started + state.seconds, len(pairs["validation"])
@@ -202,15 +204,23 @@ def _validation(request: TrainingRequest, runtime: Runtime, images: int) -> Eval
     )
 
 
-def _model(request: TrainingRequest, observer: Observer, *, resumes: bool) -> Segmenter:
-    """The network, with the weights that a new run starts from; a checkpoint brings its own."""
-    settings, initial = request.settings, None if resumes else request.initial
-    needs_weights = not resumes and initial is None
+def _model(request: TrainingRequest, observer: Observer, parts: Mapping[str, Any]) -> Segmenter:
+    """The network, with the weights that a new run starts from; the parts of a checkpoint bring their own."""
+    settings, report = request.settings, request.report
+    initial = None if parts else request.initial
+    known = parts.get("model") if initial is None else initial.state
     model = build_segmenter(
-        settings, request.report.labels.num_classes, load_weights=needs_weights, bands=request.report.bands
+        settings,
+        report.labels.num_classes,
+        load_weights=known is None,
+        bands=report.bands,
+        pyramid=known is None or has_pyramid(known),
     )
     if initial is not None:
-        observer.say(start_from(model, initial, settings, request.report.bands))
+        observer.say(start_from(model, initial, settings, report.bands))
+    idle = freeze_unreached(model)
+    if idle is not None:
+        observer.say(f"Backbone {settings.backbone!r}: {idle}")
     return model
 
 
@@ -239,7 +249,7 @@ def _introduce(run: Run) -> None:
         f"{run.batches.labels.num_classes} classes, {run.learner.runtime.describe()}"
     )
     if model.backbone.note:
-        run.observer.say(str(model.backbone.note))
+        run.observer.say(f"{'Warning: ' if model.backbone.is_costly else ''}{model.backbone.note}")
     run.observer.say(
         f"{len(run.batches.pairs)} training and {run.clock.validation_images} validation images, "
         f"{run.batches.steps_per_epoch} steps of {settings.mini_batch_size} an epoch"

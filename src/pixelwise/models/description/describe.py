@@ -78,15 +78,16 @@ def describe(settings: Settings, num_classes: int, *, bands: InputBands | None =
     for head in ("",) if model.auxiliary is None else ("", "auxiliary"):
         activations[head] = Kept(*(4 * num_classes * side**2 + size for size in activations.get(head, Kept(0, 0))))
     info: Any = model.backbone.trunk.feature_info
+    levels = (f"pyramid.{i}" for i in range(len(model.backbone.pyramid or ())))
     return Description(
         algorithm=settings.algorithm,
         backbone=settings.backbone,
         crop_size=side,
         padded_size=padded,
         num_classes=num_classes,
-        output_stride=model.backbone.strides[-1],
+        output_stride=int(model.backbone.strides[-1]),
         note=model.backbone.note,
-        rows=rows_of(model, operations, activations, taps=info.module_name(), side=padded),
+        rows=rows_of(model, operations, activations, taps=[*info.module_name(), *levels], side=padded),
     )
 
 

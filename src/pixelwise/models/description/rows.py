@@ -18,8 +18,9 @@ INPUT, UPSAMPLING = ("input", "input"), ("upsampling", "upsampling")
 _STEM = re.compile(r"(conv|bn|norm|act|patch_embed|pos|cls)|.*stem")
 
 # The modules of a head that a reader wants to see one by one.
-_HEAD_UNIT = re.compile(r"(?:aspp\.)?(?:branches|pools|decode|context)\.\d+|aspp\.\w+|\w+")
-_BRANCH = re.compile(r"aspp\.branches|aspp\.image_pooling|pools")
+_LISTS = "branches|pools|decode|context|project|laterals|smooth"
+_HEAD_UNIT = re.compile(rf"(?:aspp\.|pooling\.)?(?:{_LISTS})\.\d+|(?:aspp|pooling)\.\w+|\w+")
+_BRANCH = re.compile(r"aspp\.branches|aspp\.image_pooling|(?:pooling\.)?pools|gate")
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _key(module: str, taps: Sequence[str]) -> Key | None:
         return "auxiliary", "auxiliary"
     if part == "head" and path:
         name = _HEAD_UNIT.match(path)
-        return _head_key(name.group()) if name and path != "aspp" else None
+        return _head_key(name.group()) if name and path not in ("aspp", "pooling") else None
     path = path.removeprefix("trunk").removeprefix(".")
     path = path.removeprefix("model").removeprefix(".") if path.split(".")[0] == "model" else path
     if part != "backbone" or not path:

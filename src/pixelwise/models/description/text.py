@@ -80,14 +80,14 @@ def span_words(row: Row) -> str:
     """How far a row of the head looks, in one sentence."""
     if row.reach is None:
         return f"{row.name} averages the whole image."
-    if row.name.startswith("pools."):
+    if "pools." in row.name:
         return f"{row.name} averages regions of {row.kernel} x {row.kernel} positions, {row.reach} px from end to end."
     rate = max(row.dilations, default=1)
     # The step of its input, which a head never strides over.
-    step = round((row.reach - 1) / ((row.kernel - 1) * rate))
+    step = round((row.reach - 1) / ((row.kernel - 1) * rate), 1)
     return (
         f"{row.name} is {row.kernel}x{row.kernel} at dilation {rate}: "
-        f"({row.kernel} - 1) x {rate} x {step} px + 1 = {row.reach} px from end to end."
+        f"({row.kernel} - 1) x {rate} x {step:g} px + 1 = {row.reach} px from end to end."
     )
 
 

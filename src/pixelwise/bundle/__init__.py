@@ -1,37 +1,33 @@
 """Bundle: a trained model on disk, as a folder or model.tar.gz; loading one executes nothing."""
 
-import gzip
 import hashlib
 import importlib.metadata
 import json
 import os
 import shutil
-import tarfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import safetensors
 import safetensors.torch
 from torch import Tensor
 
+from pixelwise.bundle.members import FACTS_FILE, LARGEST, REMEDY, WEIGHTS_FILE, members_of, siblings
 from pixelwise.data.bands import PHOTOGRAPH, Bands, bands_of
 from pixelwise.errors import DataError, ModelError, SettingsError
 from pixelwise.labels import LabelTable
+from pixelwise.models.padding import Padding
+from pixelwise.models.pyramid import has_pyramid
 from pixelwise.models.segmenter import Segmenter, build_segmenter
 from pixelwise.phrases import first_line
 from pixelwise.settings import Settings
 
-FORMAT_VERSION = 1
-WEIGHTS_FILE = "model.safetensors"
-FACTS_FILE = "model.json"
+__all__ = ["FACTS_FILE", "FORMAT_VERSION", "WEIGHTS_FILE", "Bundle", "load_bundle", "provenance", "save_bundle"]
 
-# What one member may take in memory: an archive from elsewhere must not be able to ask for more.
-_LARGEST = {WEIGHTS_FILE: 8 << 30, FACTS_FILE: 64 << 20}
+FORMAT_VERSION = 1
 _AUXILIARY = "auxiliary."
-_REMEDY = "Copy the bundle again from where it was trained."
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,8 @@ class Bundle:
 
     `scores` is what `Scores.to_json` gives. `state` holds the tensors of the network in inference: those of
     the auxiliary head, which only training uses, are dropped. Probabilities are softmax(logits / `temperature`).
-    `bands` are what images must have, and what of them the network is given.
+    `bands` are what images must have, and what of them the network is given. `padding` is what its trunk asks of the
+    sides of images; where it is None, `build_model` finds it by trials, which takes a large trunk seconds.
     """
 
     settings: Settings
@@ -50,6 +47,7 @@ class Bundle:
     state: Mapping[str, Tensor]
     temperature: float = 1.0
     bands: Bands = PHOTOGRAPH
+    padding: Padding | None = None
 
     def __post_init__(self) -> None:
         state = {name: tensor for name, tensor in self.state.items() if not name.startswith(_AUXILIARY)}
@@ -62,7 +60,14 @@ class Bundle:
             ModelError: the tensors are not those of the settings' network.
         """
         architecture = self.settings.changed(aux_loss_weight=0, pretrained=False, backbone_weights=None)
-        model = build_segmenter(architecture, self.labels.num_classes, load_weights=False, bands=self.bands)
+        model = build_segmenter(
+            architecture,
+            self.labels.num_classes,
+            load_weights=False,
+            bands=self.bands,
+            pyramid=has_pyramid(self.state),
+            padding=self.padding,
+        )
         try:
             model.load_state_dict(dict(self.state))
         except RuntimeError as error:
@@ -70,7 +75,7 @@ class Bundle:
             raise ModelError(
                 f"The bundle's weights are not those of its settings ({self.settings.algorithm} on "
                 f"{self.settings.backbone}, {self.labels.num_classes} classes): {first_line(differences or error)} "
-                f"{_REMEDY}"
+                f"{REMEDY}"
             ) from None
         return model.eval()
 
@@ -92,7 +97,7 @@ def save_bundle(folder: Path, bundle: Bundle) -> None:
         ModelError: the folder cannot be written.
     """
     folder = Path(os.path.realpath(folder))
-    new, old = _siblings(folder)
+    new, old = siblings(folder)
     weights = safetensors.torch.save(
         {name: tensor.detach().cpu().contiguous() for name, tensor in bundle.state.items()}
     )
@@ -123,19 +128,20 @@ def load_bundle(path: Path) -> Bundle:
     Raises:
         ModelError: there is no bundle, it is damaged, or a newer version wrote it.
     """
-    source, members = _members(path)
+    source, members = members_of(path)
     facts = _parsed(members[FACTS_FILE], source)
     weights = _verified(members[WEIGHTS_FILE], facts, source)
     try:
         settings = Settings.of(facts["settings"], source=f"{source}/{FACTS_FILE}")
         labels = LabelTable.from_json(facts["labels"], source=f"{source}/{FACTS_FILE}")
         bands = bands_of(facts, source=f"{source}/{FACTS_FILE}")
+        padding = Padding.from_json(facts.get("padding"), source=f"{source}/{FACTS_FILE}")
         state, temperature = safetensors.torch.load(weights), float(facts.get("temperature", 1.0))
-        bundle = Bundle(settings, labels, facts["scores"], facts["provenance"], state, temperature, bands)
+        bundle = Bundle(settings, labels, facts["scores"], facts["provenance"], state, temperature, bands, padding)
     except (SettingsError, DataError) as error:
         raise ModelError(f"{error} The model may come from another version; use the one that made it.") from None
     except (safetensors.SafetensorError, ValueError, TypeError) as error:
-        raise ModelError(f"{source}/{WEIGHTS_FILE}: is not a safetensors file ({error}). {_REMEDY}") from None
+        raise ModelError(f"{source}/{WEIGHTS_FILE}: is not a safetensors file ({error}). {REMEDY}") from None
     return bundle
 
 
@@ -146,6 +152,7 @@ def _facts(bundle: Bundle, weights: bytes) -> dict[str, Any]:
         "labels": bundle.labels.to_json(),
         "normalisation": {name: bundle.state[name].flatten().tolist() for name in ("mean", "std")},
         "bands": bundle.bands.to_json(),
+        "padding": None if bundle.padding is None else bundle.padding.to_json(),
         "temperature": bundle.temperature,
         "scores": dict(bundle.scores),
         "provenance": dict(bundle.provenance),
@@ -153,14 +160,9 @@ def _facts(bundle: Bundle, weights: bytes) -> dict[str, Any]:
     }
 
 
-def _siblings(folder: Path) -> tuple[Path, Path]:
-    """Where the new bundle is completed, and where the old one waits to be removed."""
-    return folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
-
-
 def _settle(folder: Path) -> None:
     """Finish or undo what an interrupted `save_bundle` left, and remove its leftovers."""
-    new, old = _siblings(folder)
+    new, old = siblings(folder)
     if not folder.exists() and old.exists():
         # The old folder steps aside only when the new one is complete.
         (new if new.exists() else old).rename(folder)
@@ -168,7 +170,7 @@ def _settle(folder: Path) -> None:
         shutil.rmtree(new)
     if old.exists():
         for entry in old.iterdir():
-            if entry.name not in _LARGEST and not (folder / entry.name).exists():
+            if entry.name not in LARGEST and not (folder / entry.name).exists():
                 entry.rename(folder / entry.name)
         shutil.rmtree(old)
 
@@ -190,100 +192,25 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _members(path: Path) -> tuple[str, dict[str, bytes]]:
-    """The name for messages and the content of both files."""
-    try:
-        if path.is_file():
-            return str(path), _from_archive(path)
-        folder = _located(path)
-        return str(folder), {name: (folder / name).read_bytes() for name in _LARGEST}
-    except FileNotFoundError as error:
-        raise ModelError(
-            f"{error.filename}: is missing. A bundle is {FACTS_FILE} and {WEIGHTS_FILE}. {_REMEDY}"
-        ) from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror or error}). Check that it may be read.") from None
-
-
-def _located(path: Path) -> Path:
-    """The bundle's folder in what the user gave; also one that an interrupted save left half renamed."""
-    for folder in (path, path / "model"):
-        if (folder / FACTS_FILE).exists() or (folder / WEIGHTS_FILE).exists():
-            return folder
-        new, old = _siblings(Path(os.path.realpath(folder)))
-        if not folder.exists() and old.exists():
-            return new if new.exists() else old
-    if not path.exists():
-        raise ModelError(
-            f"{path}: does not exist. Expected a bundle such as RUN/model or model.tar.gz; check the path."
-        )
-    raise ModelError(
-        f"{path}: holds no {FACTS_FILE}. Expected a bundle ({FACTS_FILE} and {WEIGHTS_FILE}), as training "
-        "writes it to RUN/model; give that folder."
-    )
-
-
-def _from_archive(path: Path) -> dict[str, bytes]:
-    """The two files of a model.tar.gz, read into memory; nothing is written to disk."""
-    found: dict[str, bytes] = {}
-    try:
-        # As a stream: each member is met once, and the end of the archive need not be reached by seeking.
-        with tarfile.open(path, "r|gz") as archive:
-            for member in archive:
-                name = _expected_name(member, path)
-                if name is None:
-                    continue
-                if name in found:
-                    raise ModelError(f"{path}: holds {name} twice. Pack one bundle into one archive.")
-                content = archive.extractfile(member)
-                found[name] = content.read() if content else b""
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise ModelError(
-            f"{path}: is not a complete model.tar.gz ({error}). Expected a bundle's folder or its archive; "
-            "weights alone are no bundle."
-        ) from None
-    for name in _LARGEST:
-        if name not in found:
-            raise ModelError(
-                f"{path}: holds no {name}. Pack {FACTS_FILE} and {WEIGHTS_FILE} at the top of the archive."
-            )
-    return found
-
-
-def _expected_name(member: tarfile.TarInfo, path: Path) -> str | None:
-    """Which of the two files this member is, None for another one; dangerous members end the reading."""
-    parts = PurePosixPath(member.name).parts
-    if member.name.startswith("/") or ".." in parts or not (member.isfile() or member.isdir()):
-        raise ModelError(
-            f"{path}: holds {member.name!r}, a link, a device or a path that leads out. Not a safe bundle."
-        )
-    if not member.isfile() or member.name.removeprefix("./").removeprefix("model/") not in _LARGEST:
-        return None
-    if member.size > _LARGEST[parts[-1]]:
-        limit = _LARGEST[parts[-1]] >> 20
-        raise ModelError(f"{path}: {parts[-1]} is {member.size >> 20} MB, expected at most {limit} MB.")
-    return parts[-1]
-
-
 def _parsed(content: bytes, source: str) -> dict[str, Any]:
     """model.json with every part of the kind that is expected."""
     where = f"{source}/{FACTS_FILE}"
     try:
         facts = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{where}: is not valid JSON ({error}). {_REMEDY}") from None
+        raise ModelError(f"{where}: is not valid JSON ({error}). {REMEDY}") from None
     version = facts.get("format_version") if isinstance(facts, dict) else None
     if version != FORMAT_VERSION:
         newer = isinstance(version, int) and version > FORMAT_VERSION
-        remedy = "Install a newer Pixelwise." if newer else f"This is no bundle of Pixelwise. {_REMEDY}"
+        remedy = "Install a newer Pixelwise." if newer else f"This is no bundle of Pixelwise. {REMEDY}"
         raise ModelError(f"{where}: format_version is {version!r}, expected {FORMAT_VERSION}. {remedy}")
     for part in ("settings", "labels", "scores", "provenance", "weights"):
         kind = list if part == "labels" else dict
         if not isinstance(facts.get(part), kind):
-            raise ModelError(f"{where}: {part!r} is missing or no {kind.__name__}. {_REMEDY}")
+            raise ModelError(f"{where}: {part!r} is missing or no {kind.__name__}. {REMEDY}")
     temperature = facts.get("temperature", 1.0)  # bundles of before it was fitted have none
     if not (isinstance(temperature, int | float) and 1e-3 <= temperature <= 1e3):
-        raise ModelError(f"{where}: temperature is {temperature!r}, expected a number from 0.001 to 1000. {_REMEDY}")
+        raise ModelError(f"{where}: temperature is {temperature!r}, expected a number from 0.001 to 1000. {REMEDY}")
     return dict(facts)
 
 
@@ -293,8 +220,8 @@ def _verified(weights: bytes, facts: Mapping[str, Any], source: str) -> bytes:
     if len(weights) != facts["weights"].get("bytes"):
         raise ModelError(
             f"{where}: has {len(weights)} bytes, expected {facts['weights'].get('bytes')}: it is incomplete "
-            f"or belongs to another {FACTS_FILE}. {_REMEDY}"
+            f"or belongs to another {FACTS_FILE}. {REMEDY}"
         )
     if hashlib.sha256(weights).hexdigest() != facts["weights"].get("sha256"):
-        raise ModelError(f"{where}: its sha256 is not the one in {FACTS_FILE}: a file was changed. {_REMEDY}")
+        raise ModelError(f"{where}: its sha256 is not the one in {FACTS_FILE}: a file was changed. {REMEDY}")
     return weights
