@@ -7,6 +7,7 @@ from .api.evaluations import write_report as write_report
 from .api.models import describe as describe
 from .api.models import load as load
 from .api.models import predict as predict
+from .api.plans import plan as plan
 from .api.scores import compare as compare
 from .api.scores import score as score
 from .api.training import train as train

@@ -9,6 +9,7 @@ from pixelwise.api.arguments import PathLike, path_of
 from pixelwise.api.budget import with_time_for_money
 from pixelwise.api.closer_look import finish
 from pixelwise.api.datasets import checked
+from pixelwise.api.plans import planner_of, require_plan
 from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.check.dataset import CheckReport
 from pixelwise.data.dataset.splits.division import SplitRule
@@ -36,6 +37,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     quiet: bool = False,
     show_bands: Sequence[int] | str | None = None,
     price: float | None = None,
+    plan: str = "auto",
     started: float | None = None,
     **settings: Any,
 ) -> TrainingResult:
@@ -54,6 +56,8 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         quiet: show nothing; the log is written all the same.
         show_bands: as in `check`; the report shows them.
         price: USD an hour of the machine, for a `budget` in money such as "3usd".
+        plan: "auto" finds the settings that nobody gave from the data and the machine, as `plan` shows them; "fixed"
+            takes the plain defaults of the settings.
         started: `time.monotonic()` from when on a `budget` counts; by default this call.
         settings: any of `pixelwise.Settings`.
 
@@ -65,13 +69,18 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     started = time.monotonic() if started is None else started
     folder, initial = Path(output), None if start_from is None else load_bundle(Path(start_from))
     _prepare(folder, show_bands, resume=resume)
-    given, bought = with_time_for_money(path_of(config), settings, price)
-    chosen = _settings(folder, config, given, resume=resume, initial=initial)
+    bought = with_time_for_money(path_of(config), settings, price)
+    given = _given(config, bought.settings, initial)
+    source = "settings" if config is None else str(config)
+    chosen = Settings.of({**read_run_settings(folder), **given} if resume else given, source=source)
+    is_planned = require_plan(plan) and not resume
     rule = split_to_resume(folder, split_by) if resume else SplitRule(split_by)
     begun = time.monotonic()
-    report = _sound(dataset, rule, chosen, show_bands, classes=classes, channels=channels)
+    crop = None if is_planned and "crop_size" not in given else chosen.crop_size
+    report = _sound(dataset, rule, chosen, show_bands, crop_size=crop, classes=classes, channels=channels)
     told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
-    told |= {"check_seconds": time.monotonic() - begun, "remarks": () if bought is None else (bought,)}
+    told |= {"check_seconds": time.monotonic() - begun, "remarks": () if bought.sentence is None else (bought.sentence,)}
+    told["planner"] = planner_of(report, given, initial) if is_planned else None
     return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told), show_bands=show_bands)
 
 
@@ -79,8 +88,7 @@ def _sound(
     dataset: PathLike | None, rule: SplitRule, chosen: Settings, show_bands: Sequence[int] | str | None, **of_data: Any
 ) -> CheckReport:
     """The dataset looked at, sound and divided as `rule` wants; its images have the bands that the report shows."""
-    seen: dict[str, Any] = {"num_classes": chosen.num_classes, "crop_size": chosen.crop_size, "meant": chosen}
-    report = checked(dataset, rule, **seen, **of_data)
+    report = checked(dataset, rule, num_classes=chosen.num_classes, meant=chosen, **of_data)
     require_split(rule, report)
     report.require_sound()
     Display.of(report.bands, show_bands)
@@ -106,12 +114,9 @@ def _prepare(folder: Path, show_bands: Sequence[int] | str | None, *, resume: bo
         prepare_folder(folder, resume=resume)
 
 
-def _settings(
-    folder: Path, config: PathLike | None, given: Mapping[str, Any], *, resume: bool, initial: Bundle | None
-) -> Settings:
-    defaults = {} if initial is None else network_of(initial)
-    if initial is not None and given.get("backbone_weights") is not None:
+def _given(config: PathLike | None, settings: Mapping[str, Any], initial: Bundle | None) -> dict[str, Any]:
+    """What the user said by keyword or in a file, and what a model to start from says of the network, by name."""
+    if initial is not None and settings.get("backbone_weights") is not None:
         raise SettingsError("backbone_weights and start_from are both given; a model brings its own trunk. Give one.")
-    if config is not None:
-        given = Settings.read(Path(config), given, defaults=defaults).to_json()
-    return Settings.of({**defaults, **(read_run_settings(folder) if resume else {}), **given})
+    file = {} if config is None else Settings.values_of(Path(config))
+    return {**({} if initial is None else network_of(initial)), **file, **settings}

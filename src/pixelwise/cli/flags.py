@@ -124,9 +124,10 @@ def _help(name: str, *, is_auto: bool) -> str:
     menu = rule["choices"] if isinstance(rule["choices"], Mapping) else {}
     if not menu and KINDS[name][0] is not bool and allowed(name):
         facts.insert(0, allowed(name))
-    return "\n".join([f"{rule['meaning']} ({'; '.join(facts)})", *_menu_lines(menu)])
+    return "\n".join([f"{rule['meaning']} ({'; '.join(facts)})", *menu_lines(menu)])
 
 
-def _menu_lines(menu: Mapping[str, Any]) -> list[str]:
+def menu_lines(menu: Mapping[str, Any]) -> list[str]:
+    """A line of help for each entry of a menu."""
     width = max(map(len, menu), default=0)
     return [f"{_INDENT}{name:<{width}}  {choice.meaning}" for name, choice in menu.items()]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from pixelwise.cli.flags import Parser, add_setting_flags, add_settings, unknown_flag
+from pixelwise.cli.flags import Parser, add_setting_flags, add_settings, menu_lines, unknown_flag
 from pixelwise.cli.verbs import (
     check,
     compare,
@@ -14,6 +14,7 @@ from pixelwise.cli.verbs import (
     describe,
     evaluate,
     export,
+    plan,
     predict,
     report,
     score,
@@ -23,7 +24,7 @@ from pixelwise.cli.verbs import (
 from pixelwise.data.convert.menu import FORMATS
 from pixelwise.data.dataset.channels import CHANNELS
 from pixelwise.errors import SettingsError
-from pixelwise.menus import PRECISIONS
+from pixelwise.menus import PLANS, PRECISIONS
 
 _CLASSES = "class names: classes.json, .csv, .txt, data.yaml, ... (default: such a file beside the data)"
 
@@ -37,7 +38,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    data, models = (_add_check, _add_convert), (_add_describe, _add_train, _add_predict, _add_export, _add_serve)
+    data, models = (_add_check, _add_convert), (_add_describe, _add_plan, _add_train, _add_predict, _add_export, _add_serve)
     quality = (_add_evaluate, _add_score, _add_compare, _add_report)
     for add in (_add_demo, *data, *models, *quality):
         add(commands)
@@ -116,6 +117,18 @@ def _add_describe(commands: Any) -> None:
     _add_network(parser, "settings", ("crop_size", "num_classes", "aux_loss_weight", "bands"))
 
 
+def _add_plan(commands: Any) -> None:
+    parser = _command(commands, plan, "my-dataset --budget 20m")
+    _add_dataset(parser)
+    parser.add_argument("--config", metavar="FILE", help="settings in a JSON, TOML or YAML file; flags win over it")
+    parser.add_argument("--classes", metavar="FILE", help=_CLASSES)
+    parser.add_argument("--after", metavar="RUN", help="a finished run: its curve says what twice its time would bring")
+    parser.add_argument("--device", help="cpu, cuda or cuda:1 (default: the first GPU, else the CPU)")
+    _add_price(parser)
+    _add_json(parser)
+    add_settings(parser)
+
+
 def _add_train(commands: Any) -> None:
     parser = _command(commands, train, "my-dataset --output run --epochs 30 --crop-size 480")
     _add_dataset(parser)
@@ -126,6 +139,12 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--classes", metavar="FILE", help=_CLASSES)
     parser.add_argument("--device", help="cpu, cuda or cuda:1 (default: the first GPU, else the CPU)")
     parser.add_argument("--quiet", action="store_true", help="show no progress; RUN/log.txt has it")
+    parser.add_argument(
+        "--plan",
+        default="auto",
+        metavar="NAME",
+        help="\n".join(["settings that nobody gave (default: auto)", *menu_lines(PLANS)]),
+    )
     _add_show_bands(parser, "the report")
     _add_price(parser)
     _add_json(parser)

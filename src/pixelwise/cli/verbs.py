@@ -3,13 +3,14 @@
 import argparse
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 from pixelwise.cli.progress import progress
 from pixelwise.data.dataset.channels import CHANNELS
 from pixelwise.errors import SettingsError
 from pixelwise.settings import FIELDS
-from pixelwise.values import unknown_name
+from pixelwise.values import parse_money, unknown_name
 
 
 def check(options: argparse.Namespace) -> int:
@@ -66,6 +67,28 @@ def describe(options: argparse.Namespace) -> int:
     return 0
 
 
+def plan(options: argparse.Namespace) -> int:
+    """Say what train would do: every setting with its reason, steps, time, memory, money."""
+    import pixelwise
+
+    usd = parse_money(getattr(options, "budget", None))
+    found = pixelwise.plan(
+        options.dataset,
+        config=options.config,
+        after=options.after,
+        device=options.device,
+        classes=options.classes,
+        channels=_channels(options),
+        split_by=options.split_by,
+        price=_price(options),
+        **_settings(options),
+    )
+    elsewhere = () if usd is None else _elsewhere(usd, found)
+    as_text = found.text() if not elsewhere else f"{found.text()}\n\n{elsewhere[1]}"
+    _print(options, lambda: {**found.to_json(), **({"elsewhere": elsewhere[0]} if elsewhere else {})}, lambda: as_text)
+    return 0
+
+
 def train(options: argparse.Namespace) -> int:
     """Train a model."""
     import pixelwise
@@ -83,6 +106,7 @@ def train(options: argparse.Namespace) -> int:
         quiet=options.quiet,
         show_bands=options.show_bands,
         price=_price(options),
+        plan=options.plan,
         started=options.started,
         **_settings(options),
     )
@@ -230,6 +254,18 @@ def _price(options: argparse.Namespace) -> float | None:
     if options.instance not in table.instances:
         raise SettingsError(f"{unknown_name(options.instance, table.instances, 'instance')} Or give its --price.")
     return table.instances[options.instance].usd_per_hour
+
+
+def _elsewhere(usd: float, plan: Any) -> tuple[Any, str] | tuple[()]:
+    """What the money buys on other machines, for programs and for people; nothing without the room of SageMaker."""
+    if not find_spec("pixelwise.sagemaker"):
+        return ()
+    from pixelwise.sagemaker.cost.purchase import purchases, purchases_text
+    from pixelwise.sagemaker.cost.table import InstanceTable
+
+    table = InstanceTable.read()
+    found = purchases(usd, plan.settings, plan.data["images"], table)
+    return [each.to_json() for each in found], purchases_text(usd, found, table)
 
 
 def _print(options: argparse.Namespace, as_json: Callable[[], Any], as_text: Callable[[], str]) -> None:

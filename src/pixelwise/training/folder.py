@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,10 @@ from pixelwise.outputs import write_text
 from pixelwise.runtime import Runtime
 from pixelwise.settings import Settings
 
-_OURS = {"settings.json", "metrics.jsonl", "checkpoints", "model", "report", "log.txt", "tensorboard", SPLIT_FILE}
+PLAN_FILE = "plan.json"
+"""What was decided for a run, and why; it lies beside its settings."""
+
+_OURS = {"settings.json", "metrics.jsonl", "checkpoints", "model", "report", "log.txt", "tensorboard", SPLIT_FILE, PLAN_FILE}
 
 
 def prepare_folder(folder: Path, *, resume: bool) -> None:
@@ -96,10 +99,22 @@ def require_split(rule: SplitRule, report: CheckReport) -> None:
         )
 
 
-def create_folder(folder: Path, settings: Settings, report: CheckReport, runtime: Runtime) -> None:
-    """Make the folder of a run in process 0, with settings.json and the split that was made; the others wait for it."""
+def create_folder(
+    folder: Path,
+    settings: Settings,
+    report: CheckReport,
+    runtime: Runtime,
+    *,
+    plan: Mapping[str, Any] | None = None,
+) -> None:
+    """Make the folder of a run in process 0; the others wait for it.
+
+    It has settings.json, and plan.json and split.json where the settings were planned and the split was made.
+    """
     if runtime.is_main:
         write_text(folder / "settings.json", json.dumps(settings.to_json(), indent=2) + "\n")
+        if plan is not None:
+            write_text(folder / PLAN_FILE, json.dumps(plan, indent=2) + "\n")
         division = report.division
         if division is None:
             (folder / SPLIT_FILE).unlink(missing_ok=True)  # of a run that failed at its start

@@ -33,6 +33,7 @@ from pixelwise.training.interrupt import StopRequest, listen
 from pixelwise.training.learner import Learner
 from pixelwise.training.loop import Run, fit
 from pixelwise.training.losses import build_criterion
+from pixelwise.training.planned import Planner
 from pixelwise.training.progress import Audience, Observer, RunLog
 
 
@@ -63,6 +64,8 @@ class TrainingRequest:
     """A trained model of the same network to start from; see `training.initial`."""
     listeners: Sequence[Observer] = ()
     """Are told what the run tells, in process 0."""
+    planner: Planner | None = None
+    """What finds the settings of a new run that nobody gave; without one they are `settings`."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +92,13 @@ def train_run(request: TrainingRequest) -> TrainingResult:
     Raises:
         PixelwiseError: its children say what went wrong; what was written before stays usable.
     """
-    settings = request.settings.changed(num_classes=request.report.labels.num_classes)
-    request = replace(request, settings=settings)
+    settings = request.settings
     seed, deterministic = settings.seed, settings.deterministic
     with (
         started(request.device, settings.precision, seed=seed, deterministic=deterministic) as runtime,
         listen() as stop,
     ):
-        create_folder(request.folder, settings, request.report, runtime)
+        request = _resolved(request, runtime)
         with _observer(request, runtime) as observer:
             run = _begun(request, runtime, observer=observer, stop=stop)
             try:
@@ -105,6 +107,17 @@ def train_run(request: TrainingRequest) -> TrainingResult:
             finally:
                 # A traceback, or the caller, may keep the run longer than the group of processes lives.
                 run.learner.leave_group()
+
+
+def _resolved(request: TrainingRequest, runtime: Runtime) -> TrainingRequest:
+    """The request with all settings as they will be, which its folder then has too."""
+    if request.planner is None:
+        settings = request.settings.changed(num_classes=request.report.labels.num_classes)
+        create_folder(request.folder, settings, request.report, runtime)
+        return replace(request, settings=settings)
+    plan = request.planner(runtime, spent=time.monotonic() - request.started)
+    create_folder(request.folder, plan.settings, request.report, runtime, plan=plan.to_json())
+    return replace(request, settings=plan.settings, remarks=(*request.remarks, *plan.lines()))
 
 
 @contextlib.contextmanager
