@@ -68,6 +68,8 @@ FLAGS = {
         "--quiet",
         "--json",
         "--show-bands",
+        "--price",
+        "--instance",
     },
 }
 

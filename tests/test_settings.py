@@ -10,7 +10,7 @@ import pytest
 
 from pixelwise.errors import SettingsError
 from pixelwise.settings import FIELDS, Settings, parse_loss
-from pixelwise.values import parse_duration, unknown_name
+from pixelwise.values import duration_text, parse_duration, parse_money, unknown_name
 
 
 def refusal(**values: Any) -> str:
@@ -311,3 +311,28 @@ def test_the_ends_of_every_range_are_inside_and_what_lies_beyond_is_not(name: st
             assert f"{name} is " in refusal(**{name: end + beyond})
     if math.isfinite(rule["above"]):
         assert f"{name} is " in refusal(**{name: rule["above"]})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(45, "45s"), (90, "1m30s"), (1200, "20m"), (5400, "1h30m"), (8000, "2h13m20s"), (0.4, "0s"), (59.7, "1m")],
+)
+def test_times_are_written_as_durations_are_read(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+    assert parse_duration(text) == round(seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "usd"),
+    [("3usd", 3.0), ("2.5 USD", 2.5), ("$3", 3.0), ("$ .5", 0.5), ("3", None), ("3usd2", None), ("-3usd", None), ("usd", None),
+     ("20m", None), (3, None), (None, None)],
+)  # fmt: skip
+def test_money_is_read(text: object, usd: float | None) -> None:
+    assert parse_money(text) == usd
+
+
+def test_money_alone_is_refused_with_what_makes_time_of_it() -> None:
+    with pytest.raises(
+        SettingsError, match=r"budget is '3usd', and what time money buys .* --price 0.736 or --instance"
+    ):
+        Settings(budget="3usd")
