@@ -156,7 +156,11 @@ def _batches(request: TrainingRequest, runtime: Runtime) -> tuple[TrainingBatche
         num_workers=settings.num_workers,
         **share,
     )
-    return TrainingBatches(report.pairs["train"], report.labels, settings, bands=bands, **share), validation
+    pixels = report.splits["train"].balance.pixels
+    training = TrainingBatches(
+        report.pairs["train"], report.labels, settings, bands=bands, class_pixels=pixels, **share
+    )
+    return training, validation
 
 
 def _model(request: TrainingRequest, observer: Observer, *, resumes: bool) -> Segmenter:
@@ -197,9 +201,10 @@ def _introduce(run: Run) -> None:
     )
     if model.backbone.note:
         run.observer.say(str(model.backbone.note))
+    often = f", which takes each image {settings.repeats} times" if settings.repeats > 1 else ""
     run.observer.say(
         f"{len(run.batches.pairs)} training and {run.clock.validation_images} validation images, "
-        f"{run.batches.steps_per_epoch} steps of {settings.mini_batch_size} an epoch"
+        f"{run.batches.steps_per_epoch} steps of {settings.mini_batch_size} an epoch{often}"
     )
     if state.updates:
         run.observer.say(f"Resuming in epoch {state.epoch + 1} after {state.updates} updates")
