@@ -1,10 +1,11 @@
-"""Paired random scale, crop, flip, colour and blur; only the pixels that land in the crop are resampled.
+"""Paired random scale, crop, flip, turn, colour and blur; only the pixels that land in the crop are resampled.
 
 Photographs stay Pillow's RGB pictures throughout. Of deep images every band is cut as one, in its own depth, and colour
 and blur are computed in floating point: at no point is anything reduced to 8 bits.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.data.planes import Picture, Planes, as_depth, of_each
+from pixelwise.data.rare import rare_pixel
 from pixelwise.data.reading import Sample, to_sample
 from pixelwise.labels import IGNORE
 from pixelwise.settings import Settings
@@ -27,6 +29,8 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 # RGB -> YIQ (NTSC), where hue is an angle in the plane of the last two axes.
 _YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 _RGB = np.linalg.inv(_YIQ)
+
+_TURNS = (None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 
 
 class _Span(NamedTuple):
@@ -61,20 +65,26 @@ def augment(
     generator: np.random.Generator,
     mirrored: tuple[int, ...],
     bands: Bands = PHOTOGRAPH,
+    rare: Sequence[int] = (),
 ) -> Sample:
     """A random square crop of `settings.crop_size` pixels, out of an image of `bands` and its "L" mask.
 
     Where the scaled image does not fill the crop the mask is IGNORE and the image `padding(bands)`.
-    `mirrored[i]` is the class that class i becomes in a flipped image. The number of draws from
-    `generator` depends neither on the image nor on the settings.
+    `mirrored[i]` is the class that class i becomes in a flipped image; `rare` are the classes that a share of
+    `settings.rare_crops` is laid around, each place of the crop that holds the drawn pixel alike. The number of draws
+    from `generator` depends neither on the image nor on the settings.
     """
     scale, left, top, flip, blur, radius = generator.random(6).tolist()
     jitter = generator.uniform(-1, 1, 4)
+    # Behind the older draws, so that these are what they were.
+    half_turn, quarter_turn, rarity, which, pixel = generator.random(5).tolist()
     factor = settings.scale_min + scale * (settings.scale_max - settings.scale_min)
     if settings.base_size is not None:
         factor *= settings.base_size / max(image.size)
-    columns = _span(image.width, factor, settings.crop_size, left)
-    rows = _span(image.height, factor, settings.crop_size, top)
+    around = rare_pixel(mask, rare, which, pixel) if rarity < settings.rare_crops else None
+    column, row = around or (None, None)
+    columns = _span(image.width, factor, settings.crop_size, left, column)
+    rows = _span(image.height, factor, settings.crop_size, top, row)
     # Padding comes after colours and blur, which so leave it as it is.
     place = _Place(columns, rows, settings.crop_size)
     wish = _Wish(
@@ -82,11 +92,12 @@ def augment(
         radius * _LARGEST_BLUR_RADIUS if blur < settings.blur else None,
     )
     mask = _padded(_cut(mask, place, Image.Resampling.NEAREST), place, IGNORE)
-    if isinstance(image, Image.Image):
-        crop: Picture = _of_photograph(image, place, wish)
-    else:
-        crop = _of_planes(image, place, wish, bands)
-    return to_sample(*(flipped(crop, mask, mirrored) if flip < settings.flip else (crop, mask)))
+    crop = _cropped(image, place, wish, bands)
+    if flip < settings.flip:
+        crop, mask = flipped(crop, mask, mirrored)
+    if not settings.upright:
+        crop, mask = turned(crop, mask, 2 * (half_turn < 0.5) + (quarter_turn < 0.5))
+    return to_sample(crop, mask)
 
 
 def padding(bands: Bands) -> tuple[float, ...]:
@@ -95,6 +106,12 @@ def padding(bands: Bands) -> tuple[float, ...]:
         return PADDING_COLOR
     shares = [share / 255 for share in PADDING_COLOR] if bands.count == 3 else [sum(PADDING_COLOR) / 765] * bands.count
     return bands.values(shares)
+
+
+def _cropped(image: Picture, place: _Place, wish: _Wish, bands: Bands) -> Picture:
+    if isinstance(image, Image.Image):
+        return _of_photograph(image, place, wish)
+    return _of_planes(image, place, wish, bands)
 
 
 def _of_photograph(image: Image.Image, place: _Place, wish: _Wish) -> Image.Image:
@@ -137,6 +154,18 @@ def flipped(image: Picture, mask: Image.Image, mirrored: tuple[int, ...]) -> tup
     return image, mask
 
 
+def turned(image: Picture, mask: Image.Image, quarters: int) -> tuple[Picture, Image.Image]:
+    """Image and mask turned by so many quarters, 0 to 3, against the clock.
+
+    Turning leaves left and right classes as they are: a left hand stays one, as only a mirror makes it a right hand. So
+    whatever is mirrored goes through `flipped`; turns of it give the other mirror images, such as upside down.
+    """
+    turn = _TURNS[quarters]
+    if turn is None:
+        return image, mask
+    return of_each(image, lambda picture: picture.transpose(turn)), mask.transpose(turn)
+
+
 def _mirror(picture: Image.Image) -> Image.Image:
     return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
 
@@ -156,11 +185,16 @@ def color_matrix(strength: float, draws: np.ndarray) -> tuple[float, ...]:
     return tuple(np.column_stack([matrix, np.full(3, offset)]).ravel().tolist())
 
 
-def _span(length: int, factor: float, side: int, place: float) -> _Span:
+def _span(length: int, factor: float, side: int, place: float, pixel: int | None = None) -> _Span:
+    """One axis of a crop at `place` in [0, 1); where a `pixel` of the image is given, among the places that hold it."""
     scaled = max(1, round(length * factor))
     filled = min(scaled, side)
-    # One of the two is 0: either the crop moves over the image or the image over the crop.
-    first = int(place * (scaled - filled + 1))
+    lowest, highest = 0, scaled - filled
+    if pixel is not None:
+        there = int((pixel + 0.5) * scaled / length)  # its middle in the scaled image
+        lowest, highest = max(lowest, there - filled + 1), min(highest, there)
+    # One of the two has no choice: either the crop moves over the image or the image over the crop.
+    first = lowest + int(place * (highest - lowest + 1))
     offset = int(place * (side - filled + 1))
     # Whole pixels of the scaled image, so that the crop equals resizing everything and cropping then.
     return _Span(first * length / scaled, min(length, (first + filled) * length / scaled), filled, offset)

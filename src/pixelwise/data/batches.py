@@ -16,6 +16,7 @@ from pixelwise.data.augment import augment
 from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.data.planes import Picture, bytes_of, of_each
+from pixelwise.data.rare import rare_classes
 from pixelwise.data.reading import Sample, read_pair, to_sample
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
@@ -43,8 +44,11 @@ class TrainingBatches:
     """Augmented crops; the sample at (epoch, position) is a pure function of the settings' seed.
 
     Process `rank` of `world_size` gets its share of every global batch of `settings.mini_batch_size`, so
-    that the processes together see what one process would. Images that fill no batch are left out of an
-    epoch, others in each; fewer images than a batch needs are taken more than once.
+    that the processes together see what one process would. An epoch takes each image `settings.repeats` times, each
+    time another crop. Images that fill no batch are left out of an epoch, others in each; fewer images than a batch
+    needs are taken more than once.
+
+    `class_pixels` are the labelled pixels of each class in the masks of `pairs`, which `settings.rare_crops` needs.
 
     Raises:
         SettingsError: mini_batch_size cannot be shared equally.
@@ -58,6 +62,7 @@ class TrainingBatches:
         settings: Settings,
         *,
         bands: Bands = PHOTOGRAPH,
+        class_pixels: Sequence[int] | None = None,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -69,11 +74,14 @@ class TrainingBatches:
             )
         if not pairs:
             raise DataError("There are no training images with masks. Put pairs into train/ and train_annotation/.")
+        if settings.rare_crops and class_pixels is None:
+            raise ValueError("rare_crops needs the pixels of each class, to know which classes are rare")
         self.pairs, self.labels, self.settings, self.bands = tuple(pairs), labels, settings, bands
         self.share = range(rank * size // world_size, (rank + 1) * size // world_size)
-        self.steps_per_epoch = max(1, len(self.pairs) // size)
+        self.steps_per_epoch = steps_per_epoch(len(self.pairs), settings)
         self._workers = num_threads(settings.num_workers)
         self._mirrored = labels.mirrored()
+        self._rare = rare_classes(class_pixels or ())
         # As if all processes were on this machine, for they share its memory.
         self._decoded = _DecodedPairs(_cache_bytes() // world_size, bands)
 
@@ -90,11 +98,13 @@ class TrainingBatches:
 
     def sample_at(self, epoch: int, position: int) -> Sample:
         """The sample at a position of the epoch's global order."""
-        return self._sample(epoch, position, int(self.order(epoch)[position % len(self.pairs)]))
+        order = self.order(epoch)
+        return self._sample(epoch, position, int(order[position % len(order)]))
 
     def order(self, epoch: int) -> npt.NDArray[np.int64]:
-        """(number of pairs,) index of the pair at each position of the epoch."""
-        return _generator(_ORDER, self.settings.seed, epoch).permutation(len(self.pairs))
+        """(number of pairs * repeats,) index of the pair at each position of the epoch, every image once in a round."""
+        generator = _generator(_ORDER, self.settings.seed, epoch)
+        return np.concatenate([generator.permutation(len(self.pairs)) for _ in range(self.settings.repeats)])
 
     def _slots(self, epoch: int, first_step: int) -> Iterator["_Slot"]:
         order = self.order(epoch)
@@ -113,7 +123,20 @@ class TrainingBatches:
     def _sample(self, epoch: int, position: int, pair: int) -> Sample:
         generator = _generator(_AUGMENTATION, self.settings.seed, epoch, position)
         image, mask = self._decoded.get(self.pairs[pair], self.labels)
-        return augment(image, mask, self.settings, generator=generator, mirrored=self._mirrored, bands=self.bands)
+        return augment(
+            image,
+            mask,
+            self.settings,
+            generator=generator,
+            mirrored=self._mirrored,
+            bands=self.bands,
+            rare=self._rare,
+        )
+
+
+def steps_per_epoch(num_images: int, settings: Settings) -> int:
+    """Batches of an epoch over so many training images."""
+    return max(1, num_images * settings.repeats // settings.mini_batch_size)
 
 
 class EvaluationBatches:

@@ -1,7 +1,8 @@
-"""Segmenter: normalise -> trunk -> head -> upsample; images in their own depth in, float32 logits out."""
+"""Segmenter: normalise -> scale -> trunk -> head -> upsample; images in their own depth in, float32 logits out."""
 
 import functools
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import NamedTuple, Protocol, TypeVar
 
 import torch
@@ -18,6 +19,10 @@ from pixelwise.models.padding import Padding
 from pixelwise.settings import Settings
 
 Each = TypeVar("Each")
+_WHOLE = Fraction(1)
+
+# The denominator of a scale at most: sides of any image times its numerator then stay whole numbers of 64 bits.
+_FINEST = 10_000
 
 
 class Logits(NamedTuple):
@@ -66,7 +71,8 @@ class Segmenter(nn.Module):
     `head` is called with the feature maps of `backbone`, `auxiliary` with all but the last. The mean and the spread
     that the trunk expects, in the numbers of the `bands`, are buffers, and where values may lie outside the bands'
     ranges these limits too: a saved model knows its input. With `align_corners` logits are enlarged from corner to
-    corner, not from pixel edge to pixel edge.
+    corner, not from pixel edge to pixel edge. Trunk and head see images at `input_scale`; logits are at the size of the
+    images all the same.
     """
 
     mean: Tensor
@@ -82,12 +88,14 @@ class Segmenter(nn.Module):
         auxiliary: nn.Module | None = None,
         align_corners: bool = False,
         bands: InputBands | None = None,
+        input_scale: float = 1.0,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
         self.auxiliary = auxiliary
         self.align_corners = align_corners
+        self._ratio = scale_ratio(input_scale)
         bands = bands or ByteBands()
         low, high = (torch.tensor(limits).view(1, -1, 1, 1) for limits in zip(*bands.ranges, strict=True))
         mean, std = (torch.tensor(each).view(1, -1, 1, 1) for each in _normalisation(backbone, bands))
@@ -99,24 +107,49 @@ class Segmenter(nn.Module):
 
     def forward(self, images: Tensor) -> Logits:
         """Logits of `images`, (N, C, H, W) of the bands' depth or float, any H and W from 1 on."""
-        height, width = images.shape[-2:]
         values = images.float()
         if self.lowest is not None and self.highest is not None:
             values = values.clamp(self.lowest, self.highest)
-        normal = (values - self.mean) / self.std
+        normal = self._scaled((values - self.mean) / self.std)
+        height, width = normal.shape[-2:]
         bottom, right = self.backbone.padding(height, width)
         # A trace for images of any size must not ask for the size, or it would hold for this one alone.
         if self.backbone.pads and (torch.compiler.is_compiling() or bottom or right):
             normal = F.pad(normal, (0, right, 0, bottom))
         maps = self.backbone(normal)
-        main = self._upsample(self.head(maps), normal)[..., :height, :width]
+        sizes = normal.shape[-2:], (height, width), images.shape[-2:]
+        main = self._enlarged(self.head(maps), *sizes)
         if self.auxiliary is None or not self.training:
             return Logits(main, None)
-        return Logits(main, self._upsample(self.auxiliary(before_last(maps)), normal)[..., :height, :width])
+        return Logits(main, self._enlarged(self.auxiliary(before_last(maps)), *sizes))
 
-    def _upsample(self, logits: Tensor, like: Tensor) -> Tensor:
-        """Logits in float32 at the size of `like`: bfloat16 steps would show as blocks in the class map."""
-        return F.interpolate(logits.float(), size=like.shape[-2:], mode="bilinear", align_corners=self.align_corners)
+    def _scaled(self, normal: Tensor) -> Tensor:
+        """Images as the trunk sees them; where they shrink every pixel counts, as in Pillow's resizing."""
+        if self._ratio == _WHOLE:
+            return normal
+        size = [scaled_side(side, self._ratio) for side in normal.shape[-2:]]
+        return F.interpolate(normal, size=size, mode="bilinear", antialias=self._ratio < _WHOLE)
+
+    def _enlarged(self, logits: Tensor, padded: Sequence[int], seen: Sequence[int], given: Sequence[int]) -> Tensor:
+        """Logits at the size `given`; `seen` is that of the scaled images, `padded` with what the trunk needs."""
+        logits = logits.float()  # bfloat16 steps would show as blocks in the class map
+        if self._ratio == _WHOLE or self.backbone.pads:
+            logits = self._resized(logits, padded)[..., : seen[0], : seen[1]]
+        # A map without padding goes from its own size to that of the images in one step.
+        return logits if self._ratio == _WHOLE else self._resized(logits, given)
+
+    def _resized(self, logits: Tensor, size: Sequence[int]) -> Tensor:
+        return F.interpolate(logits, size=tuple(size), mode="bilinear", align_corners=self.align_corners)
+
+
+def scale_ratio(input_scale: float) -> Fraction:
+    """The setting as a fraction, above 0, with which sides can be reckoned in whole numbers."""
+    return max(Fraction(input_scale).limit_denominator(_FINEST), Fraction(1, _FINEST))
+
+
+def scaled_side(side: int, ratio: Fraction) -> int:
+    """Pixels of a side at a scale, rounded up: never 0, and by operations on positive numbers that graphs have."""
+    return (side * ratio.numerator + ratio.denominator - 1) // ratio.denominator
 
 
 def _normalisation(backbone: Backbone, bands: InputBands) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -163,7 +196,14 @@ def build_segmenter(
     auxiliary = None
     if settings.aux_loss_weight > 0:
         auxiliary = FCNHead(before_last(backbone.channels), num_classes, strides=before_last(backbone.strides))
-    model = Segmenter(backbone, head, auxiliary=auxiliary, align_corners=settings.align_corners, bands=bands)
+    model = Segmenter(
+        backbone,
+        head,
+        auxiliary=auxiliary,
+        align_corners=settings.align_corners,
+        bands=bands,
+        input_scale=settings.input_scale,
+    )
     use_fast_depthwise(model)
     use_fast_dilation(model)
     return model

@@ -11,7 +11,7 @@ from pixelwise.errors import SettingsError
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.settings import Settings
 
-NETWORK = ("algorithm", "backbone", "output_stride", "align_corners")
+NETWORK = ("algorithm", "backbone", "output_stride", "input_scale", "align_corners")
 """The settings that must be those of the trained model, as they say which network it is."""
 
 

@@ -200,7 +200,9 @@ def _keep_time(run: Run, request: TrainingRequest, *, resumes: bool) -> None:
 
 def _batches(request: TrainingRequest, runtime: Runtime) -> TrainingBatches:
     report, share = request.report, {"rank": runtime.rank, "world_size": runtime.world_size}
-    return TrainingBatches(report.pairs["train"], report.labels, request.settings, bands=report.bands, **share)
+    train = report.splits["train"]
+    seen = {"bands": report.bands, "class_pixels": train.balance.pixels}
+    return TrainingBatches(train.pairs, report.labels, request.settings, **seen, **share)
 
 
 def _validation(request: TrainingRequest, runtime: Runtime, images: int) -> EvaluationBatches:
@@ -263,9 +265,10 @@ def _introduce(run: Run) -> None:
     )
     if model.backbone.note:
         run.observer.say(f"{'Warning: ' if model.backbone.is_costly else ''}{model.backbone.note}")
+    often = f", which takes each image {settings.repeats} times" if settings.repeats > 1 else ""
     run.observer.say(
         f"{len(run.batches.pairs)} training and {run.clock.validation_images} validation images, "
-        f"{run.batches.steps_per_epoch} steps of {settings.mini_batch_size} an epoch"
+        f"{run.batches.steps_per_epoch} steps of {settings.mini_batch_size} an epoch{often}"
     )
     if state.updates:
         run.observer.say(f"Resuming in epoch {state.epoch + 1} after {state.updates} updates")

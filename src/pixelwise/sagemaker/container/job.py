@@ -11,6 +11,7 @@ from pathlib import Path
 from pixelwise.api.evaluations import evaluate
 from pixelwise.api.training import train_checked
 from pixelwise.bundle import FACTS_FILE, WEIGHTS_FILE, Bundle
+from pixelwise.data.batches import steps_per_epoch
 from pixelwise.data.check.dataset import CheckReport
 from pixelwise.errors import DataError, ModelError, SettingsError, WeightsUnavailable
 from pixelwise.outputs import made_folder, whole, write_text
@@ -100,7 +101,7 @@ def _settings(job: TrainingJob, report: CheckReport, initial: Bundle | None, say
     each_host = job.processes // len(job.resources.hosts)
     if each_host > 1 and settings.num_workers is None:  # the processes of a host share its cores
         settings = settings.changed(num_workers=max(1, available_cores() // each_host))
-    say(schedule_line(max(1, images // settings.mini_batch_size), settings.epochs))
+    say(schedule_line(steps_per_epoch(images, settings), settings.epochs))
     return settings
 
 
