@@ -8,7 +8,7 @@ from typing import Any
 
 from pixelwise.api.arguments import PathLike
 from pixelwise.api.datasets import checked
-from pixelwise.bundle import Bundle, load_bundle, save_bundle
+from pixelwise.bundle import load_bundle, save_bundle
 from pixelwise.data.batches import EvaluationBatches
 from pixelwise.data.check.dataset import CheckReport
 from pixelwise.data.dataset.splits.division import SplitRule
@@ -21,7 +21,8 @@ from pixelwise.scoring.evaluate import evaluate as evaluate_pairs
 from pixelwise.settings import Settings
 from pixelwise.training.clock import EXAMINED
 from pixelwise.training.folder import prepare_folder, read_run_settings, require_split, split_to_resume
-from pixelwise.training.initial import network_of
+from pixelwise.training.freezing import require_weights_to_freeze
+from pixelwise.training.initial import Initial, load_initial, network_of
 from pixelwise.training.run import TrainingRequest, TrainingResult, train_run
 
 
@@ -47,7 +48,8 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         output: a new folder for the run; with `resume`, the folder of the run to go on with.
         config: a JSON, TOML or YAML file of settings; keyword arguments win over it.
         resume: go on from the last checkpoint with the settings the run began with.
-        start_from: a trained model; with other classes its classifier starts anew.
+        start_from: a trained model, or published segmentation weights of torchvision or Hugging Face (a file or a
+            folder with config.json); with other classes the classifier starts anew.
         device: "cpu", "cuda", "cuda:1"; the first GPU, if there is one, by default.
         classes: as in `check`.
         channels: as in `check`.
@@ -61,7 +63,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         TrainingError: the loss is not finite, or memory does not suffice; Interrupted: a signal, resumable.
     """
     started = time.monotonic()
-    folder, initial = Path(output), None if start_from is None else load_bundle(Path(start_from))
+    folder, initial = Path(output), None if start_from is None else load_initial(Path(start_from))
     _prepare(folder, show_bands, resume=resume)
     chosen = _settings(folder, config, settings, resume=resume, initial=initial)
     rule = split_to_resume(folder, split_by) if resume else SplitRule(split_by)
@@ -129,11 +131,13 @@ def _finish(
 
 
 def _settings(
-    folder: Path, config: PathLike | None, given: Mapping[str, Any], *, resume: bool, initial: Bundle | None
+    folder: Path, config: PathLike | None, given: Mapping[str, Any], *, resume: bool, initial: Initial | None
 ) -> Settings:
     defaults = {} if initial is None else network_of(initial)
     if initial is not None and given.get("backbone_weights") is not None:
         raise SettingsError("backbone_weights and start_from are both given; a model brings its own trunk. Give one.")
     if config is not None:
         given = Settings.read(Path(config), given, defaults=defaults).to_json()
-    return Settings.of({**defaults, **(read_run_settings(folder) if resume else {}), **given})
+    chosen = Settings.of({**defaults, **(read_run_settings(folder) if resume else {}), **given})
+    require_weights_to_freeze(chosen, has_model=resume or initial is not None)
+    return chosen

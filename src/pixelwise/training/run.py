@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from pixelwise.bundle import FACTS_FILE, Bundle
+from pixelwise.bundle import FACTS_FILE
 from pixelwise.data.batches import EvaluationBatches, TrainingBatches
 from pixelwise.data.check.dataset import CheckReport
 from pixelwise.data.facts.advice import class_weights
@@ -26,7 +26,8 @@ from pixelwise.training.batchnorm import refuse_single_samples
 from pixelwise.training.checkpoint import Checkpoints, TrainingState
 from pixelwise.training.clock import Clock
 from pixelwise.training.folder import create_folder, fingerprint
-from pixelwise.training.initial import start_from
+from pixelwise.training.freezing import require_weights_to_freeze
+from pixelwise.training.initial import Initial, start_from
 from pixelwise.training.interrupt import StopRequest, listen
 from pixelwise.training.learner import Learner
 from pixelwise.training.loop import Run, fit
@@ -53,8 +54,8 @@ class TrainingRequest:
     """Say nothing on the terminal."""
     started: float = field(default_factory=time.monotonic)
     """`time.monotonic()` when the job began, for the budget."""
-    initial: Bundle | None = None
-    """A trained model of the same network to start from; see `training.initial`."""
+    initial: Initial | None = None
+    """A trained model to start from; see `training.initial`."""
     listeners: Sequence[Observer] = ()
     """Are told what the run tells, in process 0."""
 
@@ -163,6 +164,7 @@ def _model(request: TrainingRequest, observer: Observer, *, resumes: bool) -> Se
     """The network, with the weights that a new run starts from; a checkpoint brings its own."""
     settings, initial = request.settings, None if resumes else request.initial
     needs_weights = not resumes and initial is None
+    require_weights_to_freeze(settings, has_model=resumes or initial is not None)
     model = build_segmenter(
         settings, request.report.labels.num_classes, load_weights=needs_weights, bands=request.report.bands
     )
@@ -190,9 +192,11 @@ def _refuse_single_samples(learner: Learner, pieces: int) -> None:
 
 def _introduce(run: Run) -> None:
     model, settings, state = run.learner.model, run.learner.settings, run.state
-    parameters = sum(parameter.numel() for parameter in model.parameters())
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    learning, parameters = sum(size for size, learns in sizes if learns), sum(size for size, _ in sizes)
+    frozen = "" if learning == parameters else f" of which {learning / 1e6:.1f} M learn"
     run.observer.say(
-        f"{settings.algorithm} on {settings.backbone}, {parameters / 1e6:.1f} M parameters, "
+        f"{settings.algorithm} on {settings.backbone}, {parameters / 1e6:.1f} M parameters{frozen}, "
         f"{run.batches.labels.num_classes} classes, {run.learner.runtime.describe()}"
     )
     if model.backbone.note:
