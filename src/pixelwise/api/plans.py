@@ -9,7 +9,6 @@ from typing import Any
 from pixelwise.api.arguments import PathLike, path_of
 from pixelwise.api.budget import with_time_for_money
 from pixelwise.api.datasets import checked
-from pixelwise.bundle import Bundle
 from pixelwise.data.check.dataset import CheckReport
 from pixelwise.data.dataset.splits.division import SplitRule
 from pixelwise.errors import SettingsError
@@ -21,6 +20,7 @@ from pixelwise.planning.planner import Planner
 from pixelwise.report.run.gather import read_history
 from pixelwise.runtime import started as runtime_started
 from pixelwise.settings import Settings
+from pixelwise.training.initial import Initial
 from pixelwise.values import unknown_choice
 
 
@@ -71,7 +71,7 @@ def plan(  # noqa: PLR0913  # the door lists what one may ask for
 
 
 def planner_of(
-    report: CheckReport, given: Mapping[str, Any], initial: Bundle | None, *, is_timed: bool = False
+    report: CheckReport, given: Mapping[str, Any], initial: Initial | None, *, is_timed: bool = False
 ) -> Planner:
     """The planner of a training on a sound dataset."""
     starts = initial is not None or given.get("backbone_weights") is not None

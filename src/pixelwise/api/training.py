@@ -10,7 +10,6 @@ from pixelwise.api.budget import with_time_for_money
 from pixelwise.api.closer_look import finish
 from pixelwise.api.datasets import checked
 from pixelwise.api.plans import planner_of, require_plan
-from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.check.dataset import CheckReport
 from pixelwise.data.dataset.splits.division import SplitRule
 from pixelwise.data.display import Display, shown_bands
@@ -18,8 +17,9 @@ from pixelwise.errors import SettingsError
 from pixelwise.runtime import rank_here
 from pixelwise.settings import Settings
 from pixelwise.training.folder import prepare_folder, read_run_settings, require_split, split_to_resume
-from pixelwise.training.initial import network_of
 from pixelwise.training.progress import Audience, Journal
+from pixelwise.training.freezing import require_weights_to_freeze
+from pixelwise.training.initial import Initial, load_initial, network_of
 from pixelwise.training.run import TrainingRequest, TrainingResult, train_run
 
 
@@ -48,7 +48,8 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         output: a new folder for the run; with `resume`, the folder of the run to go on with.
         config: a JSON, TOML or YAML file of settings; keyword arguments win over it.
         resume: go on from the last checkpoint with the settings the run began with.
-        start_from: a trained model; with other classes its classifier starts anew.
+        start_from: a trained model, or published segmentation weights of torchvision or Hugging Face (a file or a
+            folder with config.json); with other classes the classifier starts anew.
         device: "cpu", "cuda", "cuda:1"; the first GPU, if there is one, by default.
         classes: as in `check`.
         channels: as in `check`.
@@ -67,12 +68,13 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
             Interrupted: a signal, resumable.
     """
     started = time.monotonic() if started is None else started
-    folder, initial = Path(output), None if start_from is None else load_bundle(Path(start_from))
+    folder, initial = Path(output), None if start_from is None else load_initial(Path(start_from))
     _prepare(folder, show_bands, resume=resume)
     bought = with_time_for_money(path_of(config), settings, price)
     given = _given(config, bought.settings, initial)
     source = "settings" if config is None else str(config)
     chosen = Settings.of({**read_run_settings(folder), **given} if resume else given, source=source)
+    require_weights_to_freeze(chosen, has_model=resume or initial is not None)
     is_planned = require_plan(plan) and not resume
     rule = split_to_resume(folder, split_by) if resume else SplitRule(split_by)
     begun = time.monotonic()
@@ -114,7 +116,7 @@ def _prepare(folder: Path, show_bands: Sequence[int] | str | None, *, resume: bo
         prepare_folder(folder, resume=resume)
 
 
-def _given(config: PathLike | None, settings: Mapping[str, Any], initial: Bundle | None) -> dict[str, Any]:
+def _given(config: PathLike | None, settings: Mapping[str, Any], initial: Initial | None) -> dict[str, Any]:
     """What the user said by keyword or in a file, and what a model to start from says of the network, by name."""
     if initial is not None and settings.get("backbone_weights") is not None:
         raise SettingsError("backbone_weights and start_from are both given; a model brings its own trunk. Give one.")

@@ -135,7 +135,12 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--output", required=True, metavar="RUN", help="a new folder for the run")
     parser.add_argument("--config", metavar="FILE", help="settings in a JSON, TOML or YAML file; flags win over it")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, exactly")
-    parser.add_argument("--start-from", metavar="MODEL", help="start from a trained model; its classes may be others")
+    parser.add_argument(
+        "--start-from",
+        metavar="MODEL",
+        help="start from a trained model, or from segmentation weights of torchvision or Hugging Face: a file or folder "
+        "with config.json; its classes may be others",
+    )
     parser.add_argument("--classes", metavar="FILE", help=_CLASSES)
     parser.add_argument("--device", help="cpu, cuda or cuda:1 (default: the first GPU, else the CPU)")
     parser.add_argument("--quiet", action="store_true", help="show no progress; RUN/log.txt has it")

@@ -30,8 +30,8 @@ def fetch_trunk(model_name: str, options: dict[str, Any]) -> nn.Module:
     if config is None or not config.has_weights:
         raise WeightsUnavailable(f"timm has no pretrained weights for backbone {model_name!r}.")
     try:
-        if config.hf_hub_id and not _in_cache(config.hf_hub_id):
-            _look_up_hub()
+        if config.hf_hub_id and not in_cache(config.hf_hub_id):
+            look_up_hub()
         trunk: nn.Module = timm.create_model(model_name, pretrained=True, **options)
     except Exception as error:  # timm and its hubs raise almost anything: URLError, HTTPError, LocalEntryNotFound ...
         raise WeightsUnavailable(
@@ -48,33 +48,38 @@ def load_trunk_weights(trunk: nn.Module, path: Path, model_name: str) -> None:
     executed. Raises ModelError for a file that cannot be read and for any trunk tensor that is missing or has
     another shape.
     """
-    found = _unwrap(_read_tensors(path))
-    wanted = {_plain(name): tensor for name, tensor in trunk.state_dict().items()}
-    by_name = {_plain(name): tensor for name, tensor in found.items()}
+    found = unwrapped(read_tensors(path))
+    wanted = {plain_name(name): tensor for name, tensor in trunk.state_dict().items()}
+    by_name = {plain_name(name): tensor for name, tensor in found.items()}
     needed = [name for name in wanted if not name.endswith("num.batches.tracked")]
     if not any(name in by_name for name in needed):
         by_name = _name_by_order(found, path, model_name)
-    _adapt_input(by_name, wanted, model_name)
+    adapt_input(by_name, wanted, model_name)
     for name in needed:
         _check_fit(name, wanted[name], by_name.get(name), where=(path, model_name))
     # num_batches_tracked is missing in old files, and BatchNorm with a momentum does not read it.
-    trunk.load_state_dict({name: by_name.get(_plain(name), own) for name, own in trunk.state_dict().items()})
+    trunk.load_state_dict({name: by_name.get(plain_name(name), own) for name, own in trunk.state_dict().items()})
 
 
-def _adapt_input(found: dict[str, Tensor], wanted: Mapping[str, Tensor], model_name: str) -> None:
+def adapt_input(found: dict[str, Tensor], wanted: Mapping[str, Tensor], model_name: str) -> None:
     """Spread the weights for red, green and blue over the channels that `wanted` has, as timm does it."""
     config = timm.get_pretrained_cfg(model_name)
     first: Any = (config.first_conv if config else None) or ()
     for name in (first,) if isinstance(first, str) else first:
-        plain = _plain(f"{name}.weight")
+        plain = plain_name(f"{name}.weight")
         own, other = wanted.get(plain), found.get(plain)
         if own is not None and other is not None and own.dim() == other.dim() == 4 and other.shape[1] == 3:
             found[plain] = adapt_input_conv(own.shape[1], other)
 
 
-def _read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path, *, meant_for: str = "backbone_weights") -> dict[str, Tensor]:
+    """Names and tensors of a safetensors or state-dict file, as `meant_for` (a setting) gives it; nothing is executed.
+
+    Raises:
+        ModelError: the file is missing, damaged, or holds something else.
+    """
     if not path.is_file():
-        raise ModelError(f"{path}: no such file for backbone_weights. Give a safetensors or state-dict file.")
+        raise ModelError(f"{path}: no such file for {meant_for}. Give a safetensors or state-dict file.")
     try:
         if path.suffix.lower() == ".safetensors":
             return safetensors.torch.load_file(path)
@@ -93,7 +98,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     return {str(name): tensor for name, tensor in content.items()}
 
 
-def _unwrap(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of the trunk alone, without the names of what it was wrapped in."""
     for prefix in _WRAPPERS:
         inside = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
@@ -101,7 +106,7 @@ def _unwrap(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return tensors
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A tensor's name as the whole network and its feature-map form both spell it.
 
     timm flattens `stages.0.blocks` to `stages_0.blocks` in one form and puts `model.` before it in another.
@@ -125,14 +130,14 @@ def _name_by_order(found: dict[str, Tensor], path: Path, model_name: str) -> dic
         if not same_role or network[name].shape != found[other].shape:
             raise ModelError(
                 f"{path}: does not hold the weights of backbone {model_name!r}: tensor {other!r} is "
-                f"{_shape(found[other])}, expected {name!r}, {_shape(network[name])}. {_remedy(model_name)}"
+                f"{shape_text(found[other])}, expected {name!r}, {shape_text(network[name])}. {_remedy(model_name)}"
             )
     if len(theirs) != len(names):
         raise ModelError(
             f"{path}: has {len(theirs)} tensors before the classifier, backbone {model_name!r} has {len(names)}. "
             f"{_remedy(model_name)}"
         )
-    return {_plain(name): found[other] for name, other in zip(names, theirs, strict=True)}
+    return {plain_name(name): found[other] for name, other in zip(names, theirs, strict=True)}
 
 
 def _counted(names: Iterable[str]) -> list[str]:
@@ -142,9 +147,9 @@ def _counted(names: Iterable[str]) -> list[str]:
 def _check_fit(name: str, own: Tensor, other: Tensor | None, *, where: tuple[Path, str]) -> None:
     path, model_name = where
     if other is None or other.shape != own.shape:
-        state = "is missing" if other is None else f"is {_shape(other)}"
+        state = "is missing" if other is None else f"is {shape_text(other)}"
         raise ModelError(
-            f"{path}: tensor {name!r} {state}, backbone {model_name!r} needs {_shape(own)}. {_remedy(model_name)}"
+            f"{path}: tensor {name!r} {state}, backbone {model_name!r} needs {shape_text(own)}. {_remedy(model_name)}"
         )
 
 
@@ -156,19 +161,26 @@ def _remedy(model_name: str) -> str:
     return f"Give weights of timm's {architecture!r}, or the backbone that the file belongs to.{hint}"
 
 
-def _in_cache(hub_id: str) -> bool:
+def in_cache(hub_id: str) -> bool:
+    """Whether the weights `hub_id` of Hugging Face's hub are on this machine."""
     files = ("model.safetensors", "pytorch_model.bin")
     return any(isinstance(huggingface_hub.try_to_load_from_cache(hub_id, file), str) for file in files)
 
 
-def _look_up_hub() -> None:
+def hub_host() -> str | None:
+    """The host of Hugging Face's hub, or of what stands in for it."""
+    return urlsplit(huggingface_hub.constants.ENDPOINT).hostname
+
+
+def look_up_hub() -> None:
     """Raise OSError where the hub has no address: its client would try again for most of a minute."""
-    host = urlsplit(huggingface_hub.constants.ENDPOINT).hostname
+    host = hub_host()
     if host and not urllib.request.getproxies() and not huggingface_hub.constants.HF_HUB_OFFLINE:
         socket.getaddrinfo(host, 443)
 
 
-def _shape(tensor: Tensor) -> str:
+def shape_text(tensor: Tensor) -> str:
+    """The size of a tensor in words: "64x3x7x7"."""
     return "x".join(map(str, tensor.shape)) or "a single number"
 
 

@@ -11,8 +11,11 @@ from pixelwise.runtime import Runtime
 
 
 def refuse_single_samples(model: nn.Module, samples: int) -> None:
-    """Raise a SettingsError if BatchNorm would see one sample at a time: its variance would mean nothing."""
-    if samples < 2 and any(isinstance(module, _BatchNorm) for module in model.modules()):
+    """Raise a SettingsError if BatchNorm would see one sample at a time: its variance would mean nothing.
+
+    `model` is in training mode; what a frozen trunk normalises by is fixed.
+    """
+    if samples < 2 and any(isinstance(module, _BatchNorm) and module.training for module in model.modules()):
         raise SettingsError(
             "BatchNorm would see 1 sample per step, which makes its statistics meaningless. Raise "
             "mini_batch_size to at least 2 per process and piece, lower gradient_accumulation, or "

@@ -1,13 +1,18 @@
-"""Start a training from a trained model of the same network, also where the number of classes changed."""
+"""Start a training from a trained model: of ours and of the same network, or one that somebody else has published.
 
+The number of classes may be another one.
+"""
+
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pixelwise.bundle import Bundle
+from pixelwise.bundle import Bundle, load_bundle
 from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.errors import SettingsError
+from pixelwise.models.published.weights import PublishedWeights, is_published, read_published
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.settings import Settings
 
@@ -15,8 +20,22 @@ NETWORK = ("algorithm", "backbone", "output_stride", "input_scale", "align_corne
 """The settings that must be those of the trained model, as they say which network it is."""
 
 
-def network_of(initial: Bundle) -> dict[str, Any]:
-    """The settings of `NETWORK` that the trained model has; and how it sees images, unless these are photographs."""
+Initial = Bundle | PublishedWeights
+"""What a training may start from."""
+
+
+def load_initial(path: Path) -> Initial:
+    """The trained model at `path`: a bundle, or published weights. Raises ModelError for what cannot be read."""
+    return read_published(path) if is_published(path) else load_bundle(path)
+
+
+def network_of(initial: Initial) -> dict[str, Any]:
+    """The settings of `NETWORK` that the trained model has; and how it sees images, unless these are photographs.
+
+    Of published weights those that are known.
+    """
+    if isinstance(initial, PublishedWeights):
+        return initial.network
     found = {name: getattr(initial.settings, name) for name in NETWORK}
     if initial.bands == PHOTOGRAPH:
         return found
@@ -25,15 +44,19 @@ def network_of(initial: Bundle) -> dict[str, Any]:
     return {**found, "bands": initial.bands.chosen, "value_range": ranges}
 
 
-def start_from(model: Segmenter, initial: Bundle, settings: Settings, bands: Bands = PHOTOGRAPH) -> str:
+def start_from(model: Segmenter, initial: Initial, settings: Settings, bands: Bands = PHOTOGRAPH) -> str:
     """Fill `model` with the weights of `initial`; return a line that says what was taken.
 
     Tensors whose shape depends on the number of classes keep their random values where that number changed, and so
-    does the auxiliary head, which no bundle holds. `bands` are those of the images.
+    does the auxiliary head, which no bundle holds. `bands` are those of the images. Of published weights the trunk is
+    taken and what of the head fits; see `PublishedWeights.fill`.
 
     Raises:
+        ModelError: published weights are of another trunk.
         SettingsError: a setting of `NETWORK` is not the trained model's, or the images are not what it takes.
     """
+    if isinstance(initial, PublishedWeights):
+        return initial.fill(model, settings)
     if bands != initial.bands:
         raise SettingsError(
             f"The images are {bands.text()}; the model to start from takes {initial.bands.text()}. Give images of its "

@@ -11,6 +11,7 @@ from pixelwise.runtime import Runtime
 from pixelwise.scoring.validate import Criterion
 from pixelwise.settings import Settings
 from pixelwise.training.batchnorm import synchronise
+from pixelwise.training.freezing import freeze_backbone
 from pixelwise.training.optimizer import WeightAverage, build_optimizer
 
 
@@ -20,7 +21,9 @@ class Learner:
     def __init__(self, model: Segmenter, criterion: Criterion, settings: Settings, runtime: Runtime) -> None:
         self.settings, self.runtime, self.criterion = settings, runtime, criterion
         model = model.to(runtime.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # Before the average copies the model and DDP wraps it: both must have these layers.
+        # Before the average copies the model and DDP wraps it: both must have what learns, and these layers.
+        if settings.freeze == "backbone":
+            freeze_backbone(model)
         if settings.sync_bn and runtime.is_distributed:
             synchronise(model, runtime)
         self.model = model

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pixelwise.menus import OPTIMIZERS, SCHEDULES
+from pixelwise.models.rates import layers_above
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.settings import Settings
 
@@ -21,25 +22,38 @@ POLY_POWER = 0.9
 def build_optimizer(model: Segmenter, settings: Settings) -> torch.optim.Optimizer:
     """The optimizer of `settings` over `model`; each group carries its `peak` learning rate.
 
-    A pretrained trunk learns at its own rate; biases and the two numbers of a normalisation are not decayed.
+    A pretrained trunk learns at its own rate; where `layer_decay` is below 1, times its power of the layers above
+    (arXiv 2106.08254, appendix). Biases and the two numbers of a normalisation are not decayed. What is frozen is not
+    among the groups.
     """
     has_weights = settings.pretrained or settings.backbone_weights is not None
     trunk_rate = settings.pretrained_learning_rate_factor if has_weights else 1.0
     trunk = {id(parameter) for parameter in model.backbone.parameters()}
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    above = _layers_above(model, settings)
+    groups: dict[tuple[bool, bool, int], list[nn.Parameter]] = {}
     for parameter in model.parameters():
         if parameter.requires_grad:
-            groups.setdefault((id(parameter) in trunk, parameter.ndim > 1), []).append(parameter)
+            kind = (id(parameter) in trunk, parameter.ndim > 1, above.get(id(parameter), 0))
+            groups.setdefault(kind, []).append(parameter)
     described = [
         {
             "params": parameters,
-            "peak": settings.learning_rate * (trunk_rate if in_trunk else 1.0),
+            "peak": settings.learning_rate * (trunk_rate if in_trunk else 1.0) * settings.layer_decay**layers,
             "weight_decay": settings.weight_decay if is_decayed else 0.0,
         }
-        for (in_trunk, is_decayed), parameters in groups.items()
+        for (in_trunk, is_decayed, layers), parameters in groups.items()
     ]
     optimizer: Callable[[Groups, Settings], torch.optim.Optimizer] = OPTIMIZERS[settings.optimizer].built()
     return optimizer(described, settings)
+
+
+def _layers_above(model: Segmenter, settings: Settings) -> dict[int, int]:
+    """How many layers of the trunk stand above each of its parameters, by id; nothing where all learn alike."""
+    if settings.layer_decay == 1:
+        return {}
+    trunk = model.backbone.trunk
+    found = layers_above(trunk, settings.backbone)
+    return {id(parameter): found[name] for name, parameter in trunk.named_parameters()}
 
 
 # fused, foreach: one pass over memory instead of a dozen. On the CPU torch's default takes fifteen times as long.

@@ -28,7 +28,8 @@ from pixelwise.training.budget.clock import Clock, Spent
 from pixelwise.training.budget.examination import evenly_spread, measured
 from pixelwise.training.checkpoint import Checkpoints, TrainingState
 from pixelwise.training.folder import create_folder, fingerprint
-from pixelwise.training.initial import start_from
+from pixelwise.training.freezing import require_weights_to_freeze
+from pixelwise.training.initial import Initial, start_from
 from pixelwise.training.interrupt import StopRequest, listen
 from pixelwise.training.learner import Learner
 from pixelwise.training.loop import Run, fit
@@ -60,8 +61,8 @@ class TrainingRequest:
     """How long it took to check the dataset."""
     remarks: Sequence[str] = ()
     """Sentences about the request that are said when the run begins."""
-    initial: Bundle | None = None
-    """A trained model of the same network to start from; see `training.initial`."""
+    initial: Initial | None = None
+    """A trained model to start from; see `training.initial`."""
     listeners: Sequence[Observer] = ()
     """Are told what the run tells, in process 0."""
     planner: Planner | None = None
@@ -223,7 +224,8 @@ def _model(request: TrainingRequest, observer: Observer, parts: Mapping[str, Any
     """The network, with the weights that a new run starts from; the parts of a checkpoint bring their own."""
     settings, report = request.settings, request.report
     initial = None if parts else request.initial
-    known = parts.get("model") if initial is None else initial.state
+    require_weights_to_freeze(settings, has_model=bool(parts) or initial is not None)
+    known = initial.state if isinstance(initial, Bundle) else parts.get("model")
     model = build_segmenter(
         settings,
         report.labels.num_classes,
@@ -258,9 +260,11 @@ def _refuse_single_samples(learner: Learner, pieces: int) -> None:
 
 def _introduce(run: Run) -> None:
     model, settings, state = run.learner.model, run.learner.settings, run.state
-    parameters = sum(parameter.numel() for parameter in model.parameters())
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    learning, parameters = sum(size for size, learns in sizes if learns), sum(size for size, _ in sizes)
+    frozen = "" if learning == parameters else f" of which {learning / 1e6:.1f} M learn"
     run.observer.say(
-        f"{settings.algorithm} on {settings.backbone}, {parameters / 1e6:.1f} M parameters, "
+        f"{settings.algorithm} on {settings.backbone}, {parameters / 1e6:.1f} M parameters{frozen}, "
         f"{run.batches.labels.num_classes} classes, {run.learner.runtime.describe()}"
     )
     if model.backbone.note:

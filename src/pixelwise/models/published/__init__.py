@@ -1,0 +1,1 @@
+"""Segmentation networks that others have trained and published: what is taken of their weights."""
