@@ -17,9 +17,9 @@ from pixelwise.errors import SettingsError
 from pixelwise.runtime import rank_here
 from pixelwise.settings import Settings
 from pixelwise.training.folder import prepare_folder, read_run_settings, require_split, split_to_resume
-from pixelwise.training.progress import Audience, Journal
 from pixelwise.training.freezing import require_weights_to_freeze
 from pixelwise.training.initial import Initial, load_initial, network_of
+from pixelwise.training.progress import Audience, Journal
 from pixelwise.training.run import TrainingRequest, TrainingResult, train_run
 
 
@@ -81,7 +81,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     crop = None if is_planned and "crop_size" not in given else chosen.crop_size
     report = _sound(dataset, rule, chosen, show_bands, crop_size=crop, classes=classes, channels=channels)
     told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
-    told |= {"check_seconds": time.monotonic() - begun, "remarks": () if bought.sentence is None else (bought.sentence,)}
+    told |= {"check_seconds": time.monotonic() - begun, "remarks": [bought.sentence] if bought.sentence else []}
     told["planner"] = planner_of(report, given, initial) if is_planned else None
     return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told), show_bands=show_bands)
 

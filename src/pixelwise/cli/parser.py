@@ -38,9 +38,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    data, models = (_add_check, _add_convert), (_add_describe, _add_plan, _add_train, _add_predict, _add_export, _add_serve)
-    quality = (_add_evaluate, _add_score, _add_compare, _add_report)
-    for add in (_add_demo, *data, *models, *quality):
+    data, models = (_add_check, _add_convert, _add_plan), (_add_describe, _add_train, _add_predict)
+    use, quality = (_add_export, _add_serve), (_add_evaluate, _add_score, _add_compare, _add_report)
+    for add in (_add_demo, *data, *models, *use, *quality):
         add(commands)
     if find_spec("pixelwise.sagemaker"):  # the one door that may be taken away
         from pixelwise.sagemaker.commands import add_commands
@@ -138,8 +138,8 @@ def _add_train(commands: Any) -> None:
     parser.add_argument(
         "--start-from",
         metavar="MODEL",
-        help="start from a trained model, or from segmentation weights of torchvision or Hugging Face: a file or folder "
-        "with config.json; its classes may be others",
+        help="start from a trained model, or from segmentation weights of torchvision or Hugging Face: a file or "
+        "folder with config.json; its classes may be others",
     )
     parser.add_argument("--classes", metavar="FILE", help=_CLASSES)
     parser.add_argument("--device", help="cpu, cuda or cuda:1 (default: the first GPU, else the CPU)")

@@ -1,1 +1,1 @@
-"""What `train` does where nobody said otherwise: facts of the data and the machine -> settings, each with its reason."""
+"""What `train` does where nobody said otherwise: facts of data and machine -> settings, each with its reason."""

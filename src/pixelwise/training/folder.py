@@ -18,7 +18,8 @@ from pixelwise.settings import Settings
 PLAN_FILE = "plan.json"
 """What was decided for a run, and why; it lies beside its settings."""
 
-_OURS = {"settings.json", "metrics.jsonl", "checkpoints", "model", "report", "log.txt", "tensorboard", SPLIT_FILE, PLAN_FILE}
+_FILES = {"settings.json", "metrics.jsonl", "log.txt", SPLIT_FILE, PLAN_FILE}
+_OURS = {*_FILES, "checkpoints", "model", "report", "tensorboard"}
 
 
 def prepare_folder(folder: Path, *, resume: bool) -> None:

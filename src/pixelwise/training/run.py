@@ -229,7 +229,7 @@ def _model(request: TrainingRequest, observer: Observer, parts: Mapping[str, Any
     model = build_segmenter(
         settings,
         report.labels.num_classes,
-        load_weights=known is None,
+        load_weights=not parts and initial is None,
         bands=report.bands,
         pyramid=known is None or has_pyramid(known),
     )

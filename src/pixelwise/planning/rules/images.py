@@ -31,8 +31,8 @@ FEWEST_STEPS = 200
 def jitter_strength(passes: float, steps: int) -> float:
     """From 0 to 1: how much of the full scale and colour jitter a training of so many passes and steps can use.
 
-    It rises with the logarithm of the passes from `WEAKEST` to `FULL`: variety answers repetition, and a network that has
-    seen an image a few times is held up by it.
+    It rises with the logarithm of the passes from `WEAKEST` to `FULL`: variety answers repetition, and a network that
+    has seen an image a few times is held up by it.
     """
     if steps < FEWEST_STEPS or passes <= WEAKEST:
         return 0.0
@@ -57,7 +57,7 @@ def decide_jitter(draft: Draft, facts: DataFacts, *, passes: float, steps: int) 
 
 
 def decide_crop(draft: Draft, facts: DataFacts, machine: Machine, steps_with: Callable[[int], int] | None) -> None:
-    """The largest crop that still leaves enough steps; `steps_with` says how many a crop leaves, if a budget ends it."""
+    """The largest crop that leaves enough steps; `steps_with` says how many a crop leaves, if a budget ends it."""
     sizes = _crop_sizes(facts, LARGEST[machine.device])
     seen = f"images have {facts.side} px on their shorter side"
     if steps_with is None:

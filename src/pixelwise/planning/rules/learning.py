@@ -60,5 +60,7 @@ def decide_average(draft: Draft, steps: int) -> None:
     """Averaged weights and warm-up, for so many steps."""
     horizon = max(1.0, _AVERAGED * steps)
     decay = min(_LONGEST_AVERAGE, round(1 - 1 / horizon, 4))
-    draft.decide("ema_decay", max(decay, 0.0), f"averages over a tenth of {steps} steps; the last weights are tried too")
+    draft.decide(
+        "ema_decay", max(decay, 0.0), f"averages over a tenth of {steps} steps; the last weights are tried too"
+    )
     draft.decide("warmup", 0.05, "a twentieth of the steps, in which the optimizer's moments settle")

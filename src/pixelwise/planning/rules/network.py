@@ -9,12 +9,14 @@ from pixelwise.planning.facts import DataFacts
 from pixelwise.planning.machine import Machine
 
 LARGE = 1024
-"""Images whose shorter side is longer than this, in pixels, are seen at a smaller scale where their objects allow it."""
+"""Images with a longer shorter side than this, in pixels, are seen at a smaller scale where their objects allow it."""
 
-_BROAD = 8.0  # pixels that an object must keep across at a smaller scale: two cells of the finest map that heads refine
+_BROAD = 8.0  # pixels that an object must keep across at a smaller scale
 
 
-def decide_weights(draft: Draft, machine: Machine, unavailable: Callable[[str], str | None], *, starts: bool) -> str | None:
+def decide_weights(
+    draft: Draft, machine: Machine, unavailable: Callable[[str], str | None], *, starts: bool
+) -> str | None:
     """The trunk and what it starts from; a sentence where it must start at random though nobody wanted that.
 
     `unavailable` says why a trunk's weights cannot be had, else None. `starts`: a trained model or a file brings them.
@@ -40,8 +42,8 @@ def decide_weights(draft: Draft, machine: Machine, unavailable: Callable[[str], 
     if draft["pretrained"]:
         return None
     return (
-        f"Warning: the trunk starts at random, for its weights cannot be had ({missing}). With weights far fewer images "
-        "suffice: give --backbone-weights FILE, or train where they can be fetched."
+        f"Warning: the trunk starts at random, for its weights cannot be had ({missing}). With weights far fewer "
+        "images suffice: give --backbone-weights FILE, or train where they can be fetched."
     )
 
 
