@@ -5,7 +5,6 @@ from typing import Any, Self
 
 import torch
 
-from pixelwise.planning.memory import available_memory
 from pixelwise.runtime import Runtime
 from pixelwise.workers import available_cores
 
@@ -33,7 +32,7 @@ class Machine:
     @classmethod
     def of(cls, runtime: Runtime) -> Self:
         """The machine as it is now; every process of a group must ask, and all hear what the first one found."""
-        cores, memory = runtime.from_main(available_cores(), available_memory(runtime.device))
+        cores, memory = runtime.from_main(available_cores(), runtime.available_memory())
         name = torch.cuda.get_device_name(runtime.device) if runtime.device.type == "cuda" else f"{cores:.0f} cores"
         return cls(
             device=runtime.device.type,

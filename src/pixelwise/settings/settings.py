@@ -107,7 +107,7 @@ class Settings:
         TIME, 0.05, "Share of the training over which the rate rises.", at_least=0, at_most=0.5, planned=True
     )
     momentum: float = setting(TIME, 0.9, "Momentum of sgd and nag.", at_least=0, at_most=1)
-    weight_decay: float = setting(TIME, 0.01, "Pull of the weights to zero.", at_least=0, at_most=1)
+    weight_decay: float = setting(TIME, 0.01, "Pull of the weights to zero.", planned=True, at_least=0, at_most=1)
     gradient_clipping: float = setting(TIME, 5.0, "Largest gradient norm; 0 switches it off.", at_least=0)
     ema_decay: float = setting(
         TIME,

@@ -1,6 +1,6 @@
 """How the network learns: rates, averages, losses, and which crops it is shown."""
 
-from pixelwise.models.trunks import recommended_rates
+from pixelwise.models.rates import recommended_rates
 from pixelwise.phrases import factor, percent
 from pixelwise.planning.draft import Draft
 from pixelwise.planning.facts import DataFacts
@@ -9,7 +9,7 @@ RARE = 0.1
 """A class is rare if it has less than this share of what an even division would give it."""
 
 FOREGROUND = 1 / 3
-"""nnU-Net's share of samples that must hold an object (Isensee et al., Nature Methods 18, 2021, supplementary note 4)."""
+"""nnU-Net's share of samples that must hold an object (Isensee et al., Nature Methods 18, 2021, supplement)."""
 
 _AVERAGED = 0.1  # share of the training over which weights are averaged: early ones are far from where it ends
 _LONGEST_AVERAGE = 0.999
@@ -34,8 +34,7 @@ def decide_losses(draft: Draft, facts: DataFacts) -> None:
 
 def decide_crops(draft: Draft, facts: DataFacts) -> None:
     """Mirroring, turning, and crops around what is rare."""
-    upright = facts.orientation.is_upright
-    draft.decide("upright", upright, facts.orientation.reason)
+    draft.decide("upright", facts.orientation.upright, facts.orientation.reason.rstrip("."))
     draft.decide("flip", 0.5, "left and right are alike but for classes named left and right, which change places")
     shares = {i: facts.balance.pixel_shares[i] for i in facts.balance.present}
     rare = {i: share for i, share in shares.items() if share < RARE / len(shares)}
@@ -50,10 +49,12 @@ def decide_crops(draft: Draft, facts: DataFacts) -> None:
 def decide_rates(draft: Draft, *, has_weights: bool) -> None:
     """Learning rates by the kind of the trunk."""
     rates = recommended_rates(draft["backbone"])
-    draft.decide("learning_rate", rates.learning_rate, rates.reason)
-    how = rates.reason if has_weights else "the trunk starts at random, so that nothing in it is to be spared"
-    draft.decide("pretrained_learning_rate_factor", rates.pretrained_factor if has_weights else 1.0, how)
-    draft.decide("layer_decay", rates.layer_decay if has_weights else 1.0, how)
+    how = rates.source if has_weights else "the trunk starts at random, so that nothing in it is to be spared"
+    draft.decide("learning_rate", rates.learning_rate, rates.source)
+    draft.decide("weight_decay", rates.weight_decay, rates.source)
+    factor, decay = (rates.pretrained_learning_rate_factor, rates.layer_decay) if has_weights else (1.0, 1.0)
+    draft.decide("pretrained_learning_rate_factor", factor, how)
+    draft.decide("layer_decay", decay, how)
 
 
 def decide_average(draft: Draft, steps: int) -> None:
