@@ -45,6 +45,7 @@ bench: .venv/dev-installed ## speed against peers; with DATASET=FOLDER also the 
 	$(BIN)/python benchmarks/endpoint_load.py $(if $(DATASET),$(DATASET)/validation)
 	$(if $(DATASET),$(BIN)/python benchmarks/data_path.py $(DATASET))
 	$(if $(DATASET),$(BIN)/python benchmarks/time_to_accuracy.py $(DATASET))
+	$(if $(DATASET),$(BIN)/python benchmarks/recipes.py $(DATASET) --seconds 120)
 
 clean: ## remove the environment, caches and the demo
 	rm -rf .venv .venv-lowest build dist demo src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

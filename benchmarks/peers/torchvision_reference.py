@@ -11,36 +11,19 @@ images at short side 520, as the reference does, and scores at the masks' own si
 import argparse
 import json
 import random
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from clock import CLOCKS
+from dataset import IGNORED, Folder, count_classes, write_mask
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from torchvision import models, transforms
 from torchvision.transforms import functional
 
-BASE_SIZE, CROP_SIZE, IGNORED = 520, 480, 255
+BASE_SIZE, CROP_SIZE = 520, 480
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-class Folder(Dataset):
-    """Images and masks of one split, paired by stem."""
-
-    def __init__(self, root, split, transform):
-        masks = {path.stem: path for path in (root / f"{split}_annotation").iterdir()}
-        images = sorted(path for path in (root / split).iterdir() if path.stem in masks)
-        self.files = [(path, masks[path.stem]) for path in images]
-        self.transform = transform
-
-    def __len__(self):
-        return len(self.files)
-
-    def __getitem__(self, index):
-        image, mask = self.files[index]
-        return self.transform(Image.open(image).convert("RGB"), Image.open(mask))
 
 
 def to_tensors(image, mask):
@@ -66,14 +49,6 @@ def evaluation_transform(image, mask):
     return to_tensors(functional.resize(image, BASE_SIZE), mask)
 
 
-def count_classes(root):
-    if (root / "classes.json").is_file():
-        return len(json.loads((root / "classes.json").read_text(encoding="utf-8")))
-    values = [np.unique(np.array(Image.open(path))) for path in (root / "train_annotation").iterdir()]
-    found = np.unique(np.concatenate(values))
-    return int(found[found != IGNORED].max()) + 1
-
-
 def build(name, num_classes):
     extra = {} if name.startswith("lraspp") else {"aux_loss": True}
     return models.get_model(name, weights=None, weights_backbone=None, num_classes=num_classes, **extra)
@@ -93,15 +68,15 @@ def pixel_loss(outputs, class_ids):
     return loss
 
 
-def train(model, loader, seconds):
+def train(model, loader, seconds, now):
     """Iterations done; the share of time over is the share of the schedule, as if the speed were known."""
     optimizer = build_optimizer(model)
     initial = [group["lr"] for group in optimizer.param_groups]
-    start, iterations = time.perf_counter(), 0
+    start, iterations = now(), 0
     model.train()
     while True:
         for images, class_ids in loader:
-            share = (time.perf_counter() - start) / seconds
+            share = (now() - start) / seconds
             if share >= 1:
                 return iterations
             for group, rate in zip(optimizer.param_groups, initial, strict=True):
@@ -114,55 +89,75 @@ def train(model, loader, seconds):
 
 
 @torch.no_grad()
-def confusion(model, dataset, num_classes):
-    """(K, K) int64, rows truth, over all labelled pixels at the masks' own size."""
+def predict(model, dataset):
+    """Truth and prediction of each image at the mask's own size, and its file."""
     model.eval()
-    counts = np.zeros((num_classes, num_classes), dtype=np.int64)
-    for i in range(len(dataset)):
+    for i, (path, _) in enumerate(dataset.files):
         image, mask = dataset[i]
         logits = model(image[None])["out"]
         logits = nn.functional.interpolate(logits, mask.shape, mode="bilinear", align_corners=False)
-        truth, predicted = mask.numpy(), logits[0].argmax(0).numpy()
+        yield mask.numpy(), logits[0].argmax(0).numpy(), path
+
+
+def confusion(predictions, num_classes, folder=None):
+    """(K, K) int64, rows truth, over all labelled pixels; the masks are also written where a folder is given."""
+    counts = np.zeros((num_classes, num_classes), dtype=np.int64)
+    for truth, predicted, path in predictions:
         labelled = truth != IGNORED
         pairs = truth[labelled] * num_classes + predicted[labelled]
         counts += np.bincount(pairs, minlength=num_classes**2).reshape(counts.shape)
+        if folder:
+            write_mask(predicted, folder, path)
     return counts
 
 
-def main():
+def parsed():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seconds", type=float, help="instead of minutes: from the start of the process on")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--model", default="lraspp_mobilenet_v3_large", help="any segmentation model's name")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    parser.add_argument("--split", default="validation", help="what is scored")
+    parser.add_argument("--masks", type=Path, help="write the masks of the split into this folder")
+    return parser.parse_args()
 
+
+def main():
+    arguments = parsed()
     torch.manual_seed(arguments.seed)
+    random.seed(arguments.seed)
+    now = CLOCKS[arguments.clock]
     num_classes = count_classes(arguments.dataset)
     model = build(arguments.model, num_classes)
+    images = Folder(arguments.dataset, "train", training_transform)
     loader = DataLoader(
-        Folder(arguments.dataset, "train", training_transform),
+        images,
         batch_size=arguments.batch,
         shuffle=True,
-        drop_last=True,
+        drop_last=len(images) >= arguments.batch,
         num_workers=arguments.workers,
         persistent_workers=arguments.workers > 0,
     )
-    start = time.perf_counter()
-    iterations = train(model, loader, arguments.minutes * 60)
-    seconds = time.perf_counter() - start
-    counts = confusion(model, Folder(arguments.dataset, "validation", evaluation_transform), num_classes)
+    start = now()
+    seconds = arguments.minutes * 60 if arguments.seconds is None else arguments.seconds - start
+    iterations = train(model, loader, seconds, now)
+    end = now()
+    scored = Folder(arguments.dataset, arguments.split, evaluation_transform)
+    counts = confusion(predict(model, scored), num_classes, arguments.masks)
     hits, union = counts.diagonal(), counts.sum(0) + counts.sum(1) - counts.diagonal()
     iou = hits[union > 0] / union[union > 0]
     scores = {
         "model": arguments.model,
         "mean_iou": float(iou.mean()),
         "pixel_accuracy": float(hits.sum() / counts.sum()),
-        "iterations": iterations,
-        "images_per_second": iterations * arguments.batch / seconds,
-        "seconds": seconds,
+        "steps": iterations,
+        "epochs": iterations / len(loader),
+        "images_per_second": iterations * arguments.batch / (end - start),
+        "seconds": end - start if arguments.seconds is None else end,
     }
     print(json.dumps(scores))
 
