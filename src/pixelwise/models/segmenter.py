@@ -61,6 +61,8 @@ class Segmenter(nn.Module):
     `head` is called with the finest and the coarsest feature map of `backbone`, `auxiliary` with the finest and
     the middle one. The mean and the spread that the trunk expects, in the numbers of the `bands`, are buffers, and
     where values may lie outside the bands' ranges these limits too: a saved model knows its input.
+    `shift` (K,), None for none, is added to the main logits in eval mode; it is no part of the state dict, for weights
+    are trained without it.
     With `align_corners` logits are enlarged from corner to corner, not from pixel edge to pixel edge.
     """
 
@@ -68,6 +70,7 @@ class Segmenter(nn.Module):
     std: Tensor
     lowest: Tensor | None
     highest: Tensor | None
+    shift: Tensor | None
 
     def __init__(
         self,
@@ -91,6 +94,7 @@ class Segmenter(nn.Module):
         self.register_buffer("std", (high - low) * std)
         self.register_buffer("lowest", low if bands.saturates else None)
         self.register_buffer("highest", high if bands.saturates else None)
+        self.register_buffer("shift", None, persistent=False)
 
     def forward(self, images: Tensor) -> Logits:
         """Logits of `images`, (N, C, H, W) of the bands' depth or float, any H and W from 1 on."""
@@ -104,7 +108,11 @@ class Segmenter(nn.Module):
         if self.backbone.pads and (torch.compiler.is_compiling() or bottom or right):
             normal = F.pad(normal, (0, right, 0, bottom))
         low, middle, last = self.backbone(normal)
-        main = self._upsample(self.head(low, last), normal)[..., :height, :width]
+        coarse = self.head(low, last)
+        if self.shift is not None and not self.training:
+            # Here, where it is free: enlarged, a constant is the same constant.
+            coarse = coarse.float() + self.shift[:, None, None]
+        main = self._upsample(coarse, normal)[..., :height, :width]
         if self.auxiliary is None or not self.training:
             return Logits(main, None)
         return Logits(main, self._upsample(self.auxiliary(low, middle), normal)[..., :height, :width])

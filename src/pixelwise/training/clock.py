@@ -18,6 +18,8 @@ class Clock:
         self, settings: Settings, steps_per_epoch: int, seconds_before: float = 0.0, *, validation_images: int = 0
     ) -> None:
         self._budget = settings.budget
+        # In the end averaged weights are validated and those as they stand, too.
+        self._last_passes = 2 if settings.ema_decay else 1
         self._total = settings.epochs * steps_per_epoch
         self._started = time.monotonic() - seconds_before
         self.validation_images = validation_images
@@ -50,7 +52,7 @@ class Clock:
     def expect_validation(self, seconds: float) -> None:
         """Keep that much time, and some more, for the last validation, the report's closer look and writing."""
         self._validation_seconds = seconds
-        self._reserve = 1.15 * seconds + self._closer_look(seconds) + 3.0
+        self._reserve = 1.15 * seconds * self._last_passes + self._closer_look(seconds) + 3.0
 
     def validated(self, seconds: float) -> None:
         """Note how long a validation took."""
