@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from pixelwise.errors import DataError, ModelError, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.models.padding import Padding
 from pixelwise.models.pyramid import has_pyramid
+from pixelwise.models.prior import Prior
 from pixelwise.models.segmenter import Segmenter, build_segmenter
 from pixelwise.phrases import first_line
 from pixelwise.settings import Settings
@@ -37,7 +37,8 @@ class Bundle:
     `scores` is what `Scores.to_json` gives. `state` holds the tensors of the network in inference: those of
     the auxiliary head, which only training uses, are dropped. Probabilities are softmax(logits / `temperature`).
     `bands` are what images must have, and what of them the network is given. `padding` is what its trunk asks of the
-    sides of images; where it is None, `build_model` finds it by trials, which takes a large trunk seconds.
+    sides of images; where it is None, `build_model` finds it by trials, which takes a large trunk seconds. `prior` is
+    what the network undoes of the loss's class weights; None: there were none.
     """
 
     settings: Settings
@@ -48,6 +49,7 @@ class Bundle:
     temperature: float = 1.0
     bands: Bands = PHOTOGRAPH
     padding: Padding | None = None
+    prior: Prior | None = None
 
     def __post_init__(self) -> None:
         state = {name: tensor for name, tensor in self.state.items() if not name.startswith(_AUXILIARY)}
@@ -71,12 +73,12 @@ class Bundle:
         try:
             model.load_state_dict(dict(self.state))
         except RuntimeError as error:
-            differences = str(error).partition("\n")[2]  # behind a line that only says that there are some
+            difference = first_line(str(error).partition("\n")[2] or error)  # behind a line that says there are some
             raise ModelError(
                 f"The bundle's weights are not those of its settings ({self.settings.algorithm} on "
-                f"{self.settings.backbone}, {self.labels.num_classes} classes): {first_line(differences or error)} "
-                f"{REMEDY}"
+                f"{self.settings.backbone}, {self.labels.num_classes} classes): {difference} {REMEDY}"
             ) from None
+        model.shift = self.prior.shift() if self.prior and self.prior.strength else None
         return model.eval()
 
 
@@ -89,18 +91,16 @@ def provenance(*, date: str, data: Mapping[str, Any]) -> dict[str, Any]:
 def save_bundle(folder: Path, bundle: Bundle) -> None:
     """Write `bundle` as `folder`; a crash at any moment leaves the old bundle or the new one.
 
-    The new folder is completed beside the old one and takes its place by renaming. Between the two renames
-    only the hidden siblings exist; `load_bundle` and the next `save_bundle` find them. Other files in the
-    folder are kept. One process at a time may write a folder.
+    The new folder is completed beside the old one and takes its place by renaming. Between the two renames only the
+    hidden siblings exist; `load_bundle` and the next `save_bundle` find them. Other files in the folder are kept. One
+    process at a time may write a folder.
 
     Raises:
         ModelError: the folder cannot be written.
     """
     folder = Path(os.path.realpath(folder))
     new, old = siblings(folder)
-    weights = safetensors.torch.save(
-        {name: tensor.detach().cpu().contiguous() for name, tensor in bundle.state.items()}
-    )
+    weights = safetensors.torch.save({name: each.detach().cpu().contiguous() for name, each in bundle.state.items()})
     facts = json.dumps(_facts(bundle, weights), indent=2, allow_nan=False).encode()
     try:
         if folder.exists() and not folder.is_dir():
@@ -129,20 +129,20 @@ def load_bundle(path: Path) -> Bundle:
         ModelError: there is no bundle, it is damaged, or a newer version wrote it.
     """
     source, members = members_of(path)
-    facts = _parsed(members[FACTS_FILE], source)
+    where = f"{source}/{FACTS_FILE}"
+    facts = _parsed(members[FACTS_FILE], where)
     weights = _verified(members[WEIGHTS_FILE], facts, source)
     try:
-        settings = Settings.of(facts["settings"], source=f"{source}/{FACTS_FILE}")
-        labels = LabelTable.from_json(facts["labels"], source=f"{source}/{FACTS_FILE}")
-        bands = bands_of(facts, source=f"{source}/{FACTS_FILE}")
-        padding = Padding.from_json(facts.get("padding"), source=f"{source}/{FACTS_FILE}")
+        settings = Settings.of(facts["settings"], source=where)
+        labels, bands = LabelTable.from_json(facts["labels"], source=where), bands_of(facts, source=where)
+        padding = Padding.from_json(facts.get("padding"), source=where)
+        prior = Prior.of_json(facts.get("prior"), labels.num_classes, source=where)
         state, temperature = safetensors.torch.load(weights), float(facts.get("temperature", 1.0))
-        bundle = Bundle(settings, labels, facts["scores"], facts["provenance"], state, temperature, bands, padding)
+        return Bundle(settings, labels, facts["scores"], facts["provenance"], state, temperature, bands, padding, prior)
     except (SettingsError, DataError) as error:
         raise ModelError(f"{error} The model may come from another version; use the one that made it.") from None
     except (safetensors.SafetensorError, ValueError, TypeError) as error:
         raise ModelError(f"{source}/{WEIGHTS_FILE}: is not a safetensors file ({error}). {REMEDY}") from None
-    return bundle
 
 
 def _facts(bundle: Bundle, weights: bytes) -> dict[str, Any]:
@@ -154,6 +154,7 @@ def _facts(bundle: Bundle, weights: bytes) -> dict[str, Any]:
         "bands": bundle.bands.to_json(),
         "padding": None if bundle.padding is None else bundle.padding.to_json(),
         "temperature": bundle.temperature,
+        "prior": None if bundle.prior is None else bundle.prior.to_json(),
         "scores": dict(bundle.scores),
         "provenance": dict(bundle.provenance),
         "weights": {"bytes": len(weights), "sha256": hashlib.sha256(weights).hexdigest()},
@@ -192,9 +193,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _parsed(content: bytes, source: str) -> dict[str, Any]:
+def _parsed(content: bytes, where: str) -> dict[str, Any]:
     """model.json with every part of the kind that is expected."""
-    where = f"{source}/{FACTS_FILE}"
     try:
         facts = json.loads(content)
     except (ValueError, RecursionError) as error:

@@ -72,13 +72,15 @@ class Segmenter(nn.Module):
     that the trunk expects, in the numbers of the `bands`, are buffers, and where values may lie outside the bands'
     ranges these limits too: a saved model knows its input. With `align_corners` logits are enlarged from corner to
     corner, not from pixel edge to pixel edge. Trunk and head see images at `input_scale`; logits are at the size of the
-    images all the same.
+    images all the same. `shift` (K,), None for none, is added to the main logits in eval mode; it is no part of the
+    state dict, for weights are trained without it.
     """
 
     mean: Tensor
     std: Tensor
     lowest: Tensor | None
     highest: Tensor | None
+    shift: Tensor | None
 
     def __init__(
         self,
@@ -104,6 +106,7 @@ class Segmenter(nn.Module):
         self.register_buffer("std", (high - low) * std)
         self.register_buffer("lowest", low if bands.saturates else None)
         self.register_buffer("highest", high if bands.saturates else None)
+        self.register_buffer("shift", None, persistent=False)
 
     def forward(self, images: Tensor) -> Logits:
         """Logits of `images`, (N, C, H, W) of the bands' depth or float, any H and W from 1 on."""
@@ -118,7 +121,11 @@ class Segmenter(nn.Module):
             normal = F.pad(normal, (0, right, 0, bottom))
         maps = self.backbone(normal)
         sizes = normal.shape[-2:], (height, width), images.shape[-2:]
-        main = self._enlarged(self.head(maps), *sizes)
+        coarse = self.head(maps)
+        if self.shift is not None and not self.training:
+            # Here, where it is free: enlarged, a constant is the same constant.
+            coarse = coarse.float() + self.shift[:, None, None]
+        main = self._enlarged(coarse, *sizes)
         if self.auxiliary is None or not self.training:
             return Logits(main, None)
         return Logits(main, self._enlarged(self.auxiliary(before_last(maps)), *sizes))

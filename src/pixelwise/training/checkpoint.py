@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,15 +75,24 @@ class TrainingState:
             and self.epochs_without_gain > settings.early_stopping_patience
         )
 
-    def note_score(self, miou: float | None, settings: Settings) -> bool:
-        """Count a validation; return whether it is the best so far."""
-        score = 0.0 if miou is None else miou
+    def would_stall(self, score: float, settings: Settings) -> bool:
+        """Whether early stopping ends the run with the epoch under way if its mean IoU is `score`."""
+        after = replace(self, epoch=self.epoch + 1)
+        after.note_score(score, settings)
+        return after.is_stalled(settings)
+
+    def note_score(self, score: float, settings: Settings, *, kept: float | None = None) -> bool:
+        """Count a validation of mean IoU `score`; return whether what it would keep is the best so far.
+
+        That may be other weights with a better score, `kept`; early stopping goes by `score`, for one kind of weights.
+        """
         is_first = self.best_epoch == 0
         is_gain = is_first or score > self.best_miou * (1 + settings.early_stopping_tolerance)
         self.epochs_without_gain = 0 if is_gain else self.epochs_without_gain + 1
-        if not is_first and score <= self.best_miou:
+        reached = score if kept is None else kept
+        if not is_first and reached <= self.best_miou:
             return False
-        self.best_miou, self.best_epoch = score, self.epoch
+        self.best_miou, self.best_epoch = reached, self.epoch
         return True
 
 

@@ -1,10 +1,11 @@
 """fit(): how a segmentation model is trained, from the first batch to the best weights."""
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 
@@ -12,6 +13,8 @@ from pixelwise.bundle import Bundle, provenance, save_bundle
 from pixelwise.data.batches import EvaluationBatches, TrainingBatches
 from pixelwise.errors import Interrupted, TrainingError
 from pixelwise.labels import LabelTable
+from pixelwise.models.prior import Prior
+from pixelwise.models.segmenter import Segmenter
 from pixelwise.scoring.confusion import ConfusionMatrix
 from pixelwise.scoring.metrics import Scores
 from pixelwise.scoring.validate import Validation, validate
@@ -40,6 +43,8 @@ ROW = (
     "validation_images_per_second",
     "validation_miou_absent_as_zero",
     "validation_images",
+    "class_weights_undone",
+    "validated_weights",
 )
 """The names in a line of metrics.jsonl."""
 
@@ -68,7 +73,21 @@ def fit(run: "Run") -> None:
             run.count_step(step_within_memory(learner, batch, state, run.observer))
         run.require_steps()
         trained = run.trained()
-        run.close_epoch(trained, run.validated() if run.is_validation_due() else None)
+        run.close_epoch(trained, run.validated() if run.is_validation_due() else ())
+
+
+class Candidate(NamedTuple):
+    """Weights that may be kept, with what validation says of them."""
+
+    model: Segmenter
+    weights: str  # "averaged" or "raw"
+    validation: Validation
+
+    @property
+    def score(self) -> float:
+        """The mean IoU; 0 where no pixel has a label."""
+        mean = self.validation.scores.mean_iou
+        return 0.0 if math.isnan(mean) else mean
 
 
 @dataclass(kw_only=True)
@@ -89,6 +108,8 @@ class Run:
     """What its provenance says of the data beside the numbers of images."""
     check_seconds: float = 0.0
     """How long the data were checked before."""
+    prior: Prior | None = None
+    """The class weights of the criterion, which every validation tries to undo; None where there are none."""
     _step_ended: float = field(init=False, default=0.0)
     _saved: float = field(init=False, default_factory=time.monotonic)
 
@@ -152,33 +173,35 @@ class Run:
         """Whether this epoch ends with a validation, as process 0 sees it."""
         return bool(self.from_main(self.clock.is_validation_due(self.clock.done(self.state)))[0])
 
-    def validated(self) -> Validation:
-        """Validate the model that is kept, in all processes together."""
-        started = time.monotonic()
-        evaluation = validate(
-            self.learner.scored,
-            self.validation,
-            labels=self.batches.labels,
-            runtime=self.learner.runtime,
-            criterion=self.learner.criterion,
-            on_images=self._note_validated,
-        )
-        self.clock.validated(time.monotonic() - started)
-        return evaluation
+    def validated(self) -> list[Candidate]:
+        """Validate the weights that are kept, in all processes together; when training ends with them, two candidates.
 
-    def close_epoch(self, trained: dict[str, Any], evaluation: Validation | None) -> None:
+        The first is the average, if there is one. Early in training, and so at the end of a short one, an average may
+        lag behind the weights as they stand: these are the second.
+        """
+        learner = self.learner
+        started = time.monotonic()
+        usual = self._candidate(learner.scored, self._note_validated)
+        self.clock.validated(time.monotonic() - started)
+        if learner.average is None or not self._ends_with(usual.score):
+            return [usual]
+        # Not told to observers, to whom an epoch has one validation.
+        return [usual, self._candidate(learner.model, lambda _images: self._heed_stop())]
+
+    def close_epoch(self, trained: dict[str, Any], candidates: Sequence[Candidate]) -> None:
         """Close the books of an epoch: its row, the best model, the checkpoint."""
         state, settings = self.state, self.learner.settings
-        validated = {} if evaluation is None else self._validation_row(evaluation)
+        kept = self._kept(candidates)
+        validated = {} if kept is None else self._validation_row(kept)
         row = {**dict.fromkeys(ROW), **trained, **validated, "seconds": self.clock.seconds()}
         # Before the checkpoint is written: it must say that this epoch is over, or resuming would repeat it.
         state.close_epoch(row)
         # In every process, for all must know when to stop; the bundle first, as the checkpoint will count on it.
-        if evaluation is not None and state.note_score(row["validation_miou"], settings):
-            self._keep_best(evaluation)
+        if kept is not None and state.note_score(candidates[0].score, settings, kept=kept.score):
+            self._keep_best(kept)
         self.observer.on_epoch(row, state.rows)
         self._save(is_best=state.best_epoch == state.epoch)
-        if evaluation is not None and state.is_stalled(settings):
+        if kept is not None and state.is_stalled(settings):
             self.observer.say(f"Stopped early: no gain in {state.epochs_without_gain} epochs.")
 
     def save_and_stop(self) -> NoReturn:
@@ -203,29 +226,63 @@ class Run:
 
     def _note_validated(self, images: int) -> None:
         self.observer.on_validation(images * self.learner.runtime.world_size)  # the others are about as far
+        self._heed_stop()
+
+    def _heed_stop(self) -> None:
         # Not agreed upon: the processes' shares differ in length, so they cannot ask each other here.
         if self.stop.is_made:
             self.save_and_stop()
+
+    def _candidate(self, model: Segmenter, on_images: Callable[[int], None]) -> Candidate:
+        learner = self.learner
+        found = validate(
+            model,
+            self.validation,
+            labels=self.batches.labels,
+            runtime=learner.runtime,
+            criterion=learner.criterion,
+            prior=self.prior,
+            on_images=on_images,
+        )
+        return Candidate(model, "raw" if model is learner.model else "averaged", found)
+
+    def _ends_with(self, score: float) -> bool:
+        """Whether nothing is left to learn after a validation with this mean IoU; every process must ask."""
+        done = self.from_main(self.clock.done(self.state))[0]
+        return done >= 1 or self.state.would_stall(score, self.learner.settings)
+
+    def _kept(self, candidates: Sequence[Candidate]) -> Candidate | None:
+        """The first candidate, or the second where it is better, and better than the best so far."""
+        if len(candidates) < 2:
+            return candidates[0] if candidates else None
+        averaged, raw = candidates
+        if raw.score <= max(averaged.score, self.state.best_miou):
+            return averaged
+        scores = f"mean IoU {raw.score:.4f} against {averaged.score:.4f}"
+        self.observer.say(f"The weights as they stand are kept in place of their average: {scores} on validation.")
+        return raw
 
     def _training_scores(self, counts: torch.Tensor) -> Scores:
         runtime = self.learner.runtime
         summed = runtime.sum(counts.to(runtime.device)).cpu().numpy()
         return Scores(ConfusionMatrix(len(summed), summed), LabelTable.numbered(len(summed)))
 
-    def _validation_row(self, evaluation: Validation) -> dict[str, Any]:
+    def _validation_row(self, kept: Candidate) -> dict[str, Any]:
         """What a validation measured, for its epoch's line of metrics.jsonl."""
-        scores = evaluation.scores
+        scores, prior = kept.validation.scores, kept.validation.prior
         measured = {
-            "validation_loss": evaluation.loss,
+            "validation_loss": kept.validation.loss,
             "validation_miou": scores.mean_iou,
             "validation_miou_absent_as_zero": scores.mean_iou_absent_as_zero,
             "validation_pixel_accuracy": scores.pixel_accuracy,
             "validation_images_per_second": self.clock.validation_rate(),
             "validation_images": self.clock.validation_images,
+            "class_weights_undone": 0.0 if prior is None else prior.strength,
+            "validated_weights": kept.weights,
         }
         return strict_json(measured)
 
-    def _keep_best(self, evaluation: Validation) -> None:
+    def _keep_best(self, kept: Candidate) -> None:
         settings, runtime = self.learner.settings, self.learner.runtime
         if not runtime.is_main:
             return
@@ -234,17 +291,17 @@ class Run:
             "training_images": len(self.batches.pairs),
             "validation_images": images,
             "epoch": self.state.epoch,
+            "weights": kept.weights,
             "machine": runtime.describe(),
             **self.data_facts,
         }
         made = provenance(date=time.strftime("%Y-%m-%d", time.gmtime()), data=facts)
-        scores = {"split": "validation", "images": images, **evaluation.scores.to_json()}
-        weights, model = settings.backbone_weights, self.learner.scored
+        scores = {"split": "validation", "images": images, **kept.validation.scores.to_json()}
+        weights, prior = settings.backbone_weights, kept.validation.prior
         # A bundle is for other people: it names the file of weights, not where it lay.
         settings = settings.changed(backbone_weights=Path(weights).name if weights else None)
         labels, bands = self.batches.labels, self.batches.bands
-        padding = model.backbone.sides
-        save_bundle(
-            self.bundle, Bundle(settings, labels, scores, made, model.state_dict(), bands=bands, padding=padding)
-        )
+        state, padding = kept.model.state_dict(), kept.model.backbone.sides
+        bundle = Bundle(settings, labels, scores, made, state, bands=bands, padding=padding, prior=prior)
+        save_bundle(self.bundle, bundle)
         self.observer.on_best(self.bundle)

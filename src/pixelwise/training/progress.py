@@ -136,7 +136,7 @@ class RunLog(Journal):
         self.say(f"epoch {row['epoch']}{self._epochs}  {epoch_text(row)}")
         write_text(self._folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in rows))
         for name, value in row.items():
-            if name != "epoch" and value is not None:
+            if name != "epoch" and isinstance(value, int | float):
                 self._board.add_scalar(name, value, row["epoch"])
         self._board.flush()
 

@@ -9,7 +9,9 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pixelwise.bundle import FACTS_FILE, Bundle
 from pixelwise.data.batches import EvaluationBatches, TrainingBatches
@@ -18,6 +20,7 @@ from pixelwise.data.facts.advice import class_weights
 from pixelwise.errors import SettingsError
 from pixelwise.models.pyramid import has_pyramid
 from pixelwise.models.reached import freeze_unreached
+from pixelwise.models.prior import Prior
 from pixelwise.models.segmenter import Segmenter, build_segmenter
 from pixelwise.runtime import Runtime, started
 from pixelwise.scoring.confusion import ConfusionMatrix
@@ -141,7 +144,9 @@ def _begun(request: TrainingRequest, runtime: Runtime, *, observer: Observer, st
     resumes = request.resume and checkpoints.last.is_file()
     state, parts = checkpoints.load(runtime.device) if resumes else (TrainingState(settings.gradient_accumulation), {})
     model = _model(request, observer, parts)
-    learner = Learner(model, build_criterion(settings, _class_weights(request, runtime)), settings, runtime)
+    weights = _class_weights(request)
+    on_device = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=runtime.device)
+    learner = Learner(model, build_criterion(settings, on_device), settings, runtime)
     if resumes:
         learner.restore(parts)
     _refuse_single_samples(learner, state.pieces)
@@ -158,6 +163,7 @@ def _begun(request: TrainingRequest, runtime: Runtime, *, observer: Observer, st
         bundle=request.folder / "model",
         data_facts={"split": request.report.division.to_json()} if request.report.division else {},
         check_seconds=request.check_seconds,
+        prior=None if weights is None else _prior(request, weights),
     )
     _say_what_is_known(request, observer, resumes=resumes)
     _introduce(run)
@@ -241,14 +247,20 @@ def _model(request: TrainingRequest, observer: Observer, parts: Mapping[str, Any
     return model
 
 
-def _class_weights(request: TrainingRequest, runtime: Runtime) -> torch.Tensor | None:
+def _class_weights(request: TrainingRequest) -> NDArray[np.float64] | None:
     balance, classes = request.report.splits["train"].balance, request.report.labels.num_classes
     weights = class_weights(request.settings.class_weights, balance.pixels, balance.pixels_where_present)
     if weights is not None and len(weights) != classes:
         raise SettingsError(
             f"class_weights has {len(weights)} numbers but the dataset has {classes} classes. Give one per class."
         )
-    return None if weights is None else torch.tensor(weights, dtype=torch.float32, device=runtime.device)
+    return weights
+
+
+def _prior(request: TrainingRequest, weights: NDArray[np.float64]) -> Prior:
+    """What the weights did to the network: nothing for a class without training pixels, whatever its weight."""
+    pixels = request.report.splits["train"].balance.pixels
+    return Prior(tuple(weight if count else 0.0 for weight, count in zip(weights.tolist(), pixels, strict=True)))
 
 
 def _refuse_single_samples(learner: Learner, pieces: int) -> None:
@@ -280,8 +292,10 @@ def _introduce(run: Run) -> None:
 
 def _result(run: Run, folder: Path) -> TrainingResult:
     state, clock = run.state, run.clock
+    strength = state.rows[state.best_epoch - 1].get("class_weights_undone")  # of a run from before there was one: None
+    undone = f", with {strength:g} of the class weights undone" if strength else ""
     run.observer.say(
-        f"Best validation mIoU {state.best_miou:.4f} in epoch {state.best_epoch} of {state.epoch}, "
+        f"Best validation mIoU {state.best_miou:.4f} in epoch {state.best_epoch} of {state.epoch}{undone}, "
         f"after {state.seconds / 60:.1f} minutes."
     )
     few = clock.few_steps(state)

@@ -17,6 +17,9 @@ from pixelwise.phrases import length
 IMBALANCE_LIMIT = 10
 """Above this ratio of the largest class to the smallest there is a warning."""
 
+LARGEST_WEIGHT = 10.0
+"""No rule weighs a class more, in weights of the mean labelled pixel."""
+
 _STEP = 32  # the largest output stride: every feature map then has whole cells
 _SMALLEST_CROP, _WHOLE, _LARGEST_CROP = 64, 512, 1024
 _FILLED = 0.75
@@ -41,6 +44,11 @@ def class_weights(
 ) -> NDArray[np.float64] | None:
     """Weights (K,) by `rule`, scaled so that the mean weight of a labelled pixel is 1; None for "none".
 
+    No weight of a rule is above `LARGEST_WEIGHT`. A pixel of weight 10 has as much of the loss as ten mean pixels: a
+    class of a hundredth of the pixels has a tenth of the loss, which is enough to be learned. Rarer classes would get
+    weights in the hundreds (earrings 219, on a set of clothing), with which a few pixels of an image, of a class that
+    is seldom labelled well, outweigh all others in the update.
+
     Args:
         rule: a name of `menus.CLASS_WEIGHTS`, or one number per class, used as given.
         pixels: labelled pixels of each class; a class without pixels has the weight that 1 is scaled to.
@@ -60,6 +68,20 @@ def class_weights(
         return weights
     weights[present] = weigh(count[present], np.asarray(pixels_where_present, dtype=np.float64)[present])
     weights *= count.sum() / (count * weights).sum()
+    return _capped(weights, count)
+
+
+def _capped(weights: NDArray[np.float64], pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`weights` (K,) of mean 1 over the `pixels` (K,) with none above `LARGEST_WEIGHT`; the others share what it frees.
+
+    Each turn lifts the others by one factor, which may carry one of them over the limit, so that it takes up to K. They
+    always have pixels: a mean of 1 leaves no room for weights of 10 alone.
+    """
+    while (weights > LARGEST_WEIGHT).any():
+        weights = np.minimum(weights, LARGEST_WEIGHT)
+        free = weights < LARGEST_WEIGHT
+        left = pixels.sum() - LARGEST_WEIGHT * pixels[~free].sum()
+        weights[free] *= left / (pixels * weights)[free].sum()
     return weights
 
 

@@ -51,6 +51,7 @@ def write_report_of(report: Report, bundle: Bundle, predictor: Predictor, folder
         facts=report.facts,
         provenance={
             **bundle.provenance,
+            **({} if bundle.prior is None else {"class_weights": bundle.prior.sentence(bundle.labels.names)}),
             "machine": predictor.runtime.describe(),
             "python": platform.python_version(),
             "reported": time.strftime("%Y-%m-%d", time.gmtime()),
