@@ -12,7 +12,7 @@ from torch import nn
 from pixelwise.errors import SettingsError
 from pixelwise.inference import views as views_module
 from pixelwise.inference.forward import class_logits
-from pixelwise.inference.views import PLAIN, View, Views, averaged_logits
+from pixelwise.inference.views import PLAIN, ImageView, Views, averaged_logits
 from pixelwise.labels import LabelTable
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.runtime import Runtime
@@ -225,5 +225,5 @@ def test_a_training_without_flips_turns_and_scales_leaves_nothing_to_average_ove
 
 
 def test_a_view_says_in_which_order_it_is_made():
-    assert View(0.75, True, 3).text() == "scaled by 0.75, mirrored, turned by 270 degrees"
+    assert ImageView(0.75, True, 3).text() == "scaled by 0.75, mirrored, turned by 270 degrees"
     assert views_module.OTHER_SCALES == (0.75, 1.25)

@@ -22,7 +22,7 @@ OTHER_SCALES = (0.75, 1.25)
 _PLANE = (-2, -1)  # rows and columns
 
 
-class View(NamedTuple):
+class ImageView(NamedTuple):
     """How an image is shown: scaled, then mirrored left to right, then turned counter-clockwise."""
 
     scale: float = 1.0
@@ -37,7 +37,7 @@ class View(NamedTuple):
         return ", ".join(done) or "as it is"
 
 
-PLAIN = View()
+PLAIN = ImageView()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class Views:
             )
         return views
 
-    def __iter__(self) -> Iterator[View]:
+    def __iter__(self) -> Iterator[ImageView]:
         turns, flips = range(4 if self.turns else 1), (False, True) if self.flips else (False,)
-        return (View(scale, flip, turn) for scale, flip, turn in product(self.scales, flips, turns))
+        return (ImageView(scale, flip, turn) for scale, flip, turn in product(self.scales, flips, turns))
 
     def __len__(self) -> int:
         return len(self.scales) * (2 if self.flips else 1) * (4 if self.turns else 1)
@@ -125,7 +125,7 @@ def _scales(settings: Settings) -> tuple[float, ...]:
     return tuple(dict.fromkeys((1.0, *(min(max(scale, low), high) for scale in OTHER_SCALES))))
 
 
-def _shown(images: Tensor, view: View, runtime: Runtime) -> Tensor:
+def _shown(images: Tensor, view: ImageView, runtime: Runtime) -> Tensor:
     """`images` (N, C, H, W) as the network sees them; scaled ones are float32."""
     if view.scale != 1:
         size = [max(1, round(side * view.scale)) for side in images.shape[-2:]]
@@ -137,7 +137,7 @@ def _shown(images: Tensor, view: View, runtime: Runtime) -> Tensor:
     return images.rot90(view.quarter_turns, _PLANE) if view.quarter_turns else images
 
 
-def _in_place(logits: Tensor, view: View, images: Tensor, partners: tuple[int, ...]) -> Tensor:
+def _in_place(logits: Tensor, view: ImageView, images: Tensor, partners: tuple[int, ...]) -> Tensor:
     """What a view says, (N, K, h, w), of each pixel of `images`, (N, K, H, W)."""
     if view.quarter_turns:
         logits = logits.rot90(-view.quarter_turns, _PLANE)
