@@ -47,15 +47,35 @@ FLAGS = {
     "describe": NETWORK_FLAGS | {"--num-classes", "--aux-loss-weight", "--bands", "--json"},
     "evaluate": CHANNEL_FLAGS
     | MACHINE_FLAGS
-    | {"--split", "--split-by", "--output", "--classes", "--tile", "--json", "--show-bands"},
+    | {"--split", "--split-by", "--output", "--classes", "--tile", "--tta", "--json", "--show-bands"},
     "compare": {"--json"},
     "serve": MACHINE_FLAGS
-    | {"--host", "--port", "--max-bytes", "--max-pixels", "--max-requests", "--max-batch", "--timeout", "--tile"},
+    | {
+        "--host",
+        "--port",
+        "--max-bytes",
+        "--max-pixels",
+        "--max-requests",
+        "--max-batch",
+        "--timeout",
+        "--tile",
+        "--tta",
+    },
     "report": {"--figures", "--json"},
     "export": {"--output", "--size", "--json"},
     "score": {"--output", "--num-classes", "--classes", "--json"},
     "predict": MACHINE_FLAGS
-    | {"--output", "--overlay", "--as-source", "--palette", "--probabilities", "--tile", "--json", "--show-bands"},
+    | {
+        "--output",
+        "--overlay",
+        "--as-source",
+        "--palette",
+        "--probabilities",
+        "--tile",
+        "--tta",
+        "--json",
+        "--show-bands",
+    },
     "train": CHANNEL_FLAGS
     | {
         "--output",

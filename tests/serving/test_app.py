@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from starlette.testclient import TestClient
 
+from pixelwise.api.models import load
 from pixelwise.data.bands import Bands
 from pixelwise.errors import SettingsError
 from pixelwise.inference.predictor import Predictor
@@ -55,6 +56,7 @@ def class_ids(answer):
 def test_ping_is_200_without_content(client):
     answer = client.get("/ping")
     assert (answer.status_code, answer.content) == (200, b"")
+    assert "pixelwise_views 1.0" in client.get("/metrics").text
 
 
 def test_execution_parameters_have_the_names_of_a_batch_transform(serve):
@@ -275,3 +277,14 @@ def test_a_model_of_five_bands_is_served_through_the_same_paths(network):
             400,
             "The image has 3 bands of uint8, expected 5 bands of uint16, as the model takes them. Send such an image.",
         )
+
+
+def test_an_endpoint_with_views_answers_as_predict_does_and_says_how_many_there_are(trained):
+    predictor = load(trained, device="cpu", tta=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 52, 3), dtype=np.uint8)
+    expected = predictor.predict(pixels, probabilities=True)
+    with TestClient(create_app(predictor)) as client:
+        assert np.array_equal(class_ids(ask(client, encoded(pixels))), expected.class_ids)
+        answer = ask(client, encoded(pixels), accept="application/x-npy; probabilities=true")
+        assert np.array_equal(np.load(io.BytesIO(answer.content)), expected.probabilities)
+        assert "pixelwise_views 6.0" in client.get("/metrics").text

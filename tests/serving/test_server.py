@@ -28,7 +28,7 @@ import sys
 from pixelwise.serving.limits import Limits
 from pixelwise.serving.server import serve
 
-serve(sys.argv[1], port=0, limits=Limits(max_bytes=1 << 20), device="cpu")
+serve(sys.argv[1], port=0, limits=Limits(max_bytes=1 << 20), device="cpu", tta=len(sys.argv) > 2)
 """
 # What a machine of SageMaker's may have set is no business of an endpoint that runs elsewhere.
 NOT_OURS = {
@@ -48,10 +48,9 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture
-def process(model):
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(model)], stderr=subprocess.PIPE, text=True, env={**os.environ, **NOT_OURS}
-    )
+def process(model, request):
+    words = [sys.executable, "-c", PROGRAM, str(model), *getattr(request, "param", [])]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env={**os.environ, **NOT_OURS})
     yield process
     process.kill()
     process.communicate()
@@ -121,6 +120,15 @@ def test_the_platform_that_an_endpoint_may_run_on_does_not_change_it(process):
     parameters = json.loads(asked(place, "GET", "/execution-parameters")[1])
     assert parameters["MaxPayloadInMB"] == 1
     status, content = asked(place, "POST", "/invocations", encoded(PIXELS), **{"Content-Type": "image/png"})
+    assert (status, content[:4]) == (200, b"\x89PNG")
+
+
+@pytest.mark.parametrize("process", [["tta"]], indirect=True)
+def test_with_views_the_first_line_of_the_log_says_how_often_an_image_is_computed(process):
+    line = json.loads(process.stderr.readline())
+    assert line["event"] == "listening"
+    assert line["tta"].startswith("each image is computed 6 times: as it is; mirrored; scaled by 0.75;")
+    status, content = asked(urlsplit(line["url"]), "POST", "/invocations", encoded(PIXELS))
     assert (status, content[:4]) == (200, b"\x89PNG")
 
 

@@ -15,6 +15,7 @@ from pixelwise.data.dataset.splits.division import SplitRule
 from pixelwise.data.display import Display
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.views import Views
 from pixelwise.labels import LabelTable
 from pixelwise.labels.files.beside import same_classes
 from pixelwise.outputs import made_folder
@@ -37,6 +38,7 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
     split_by: str | None = None,
     show_bands: Sequence[int] | str | None = None,
     tile: int | None = None,
+    tta: bool = False,
     device: str | None = None,
     precision: str | None = None,
     progress: Progress | None = None,
@@ -53,23 +55,22 @@ def evaluate(  # noqa: PLR0913  # the door lists what one may ask for
         split_by: as in `check`, without `split.json`; by default the training's.
         show_bands: as in `check`.
         tile: images longer than this many pixels go through overlapping tiles.
+        tta: score the mean over the views, as in `load`; the result's `tta` says what that brings and costs.
         device: as in `train`.
         precision: "bfloat16" or "float32"; by default that of the training.
         progress: called with (images done, images in all).
 
     Raises:
         ModelError: the model cannot be loaded; DataError: the split is missing or has faults.
-        SettingsError: `show_bands` are none of the images', or nothing is written that shows them.
+        SettingsError: `show_bands` are none of the images' or shown nowhere; or `tta` cannot be had.
     """
-    bundle = load_bundle(Path(model))
-    place = _place(show_bands, Path(model), bundle, output)
+    bundle, place = _opened(Path(model), output, show_bands, tta=tta)
     rule = split_of(Path(model), bundle, split_by)
     checked, said, bundle = _checked(bundle, dataset, split, path_of(classes), channels, rule)
     with started(device, precision or bundle.settings.precision) as runtime:
-        predictor = Predictor(bundle, runtime, tile=tile)
+        predictor = Predictor(bundle, runtime, tile=tile, tta=tta)
         evaluation = _evaluated(predictor, checked.pairs[split], said, progress)
-        about = _about(Path(model), split, evaluation, checked)
-        _write(dataclasses.replace(about, show_bands=show_bands), bundle, predictor, place)
+        _write(_about(Path(model), split, evaluation, checked, show_bands), bundle, predictor, place)
     return evaluation
 
 
@@ -80,9 +81,11 @@ class _Place(NamedTuple):
     run: Path | None
 
 
-def _about(model: Path, split: str, evaluation: Evaluation, checked: CheckReport) -> Report:
-    history = read_history(_run_of(model))
-    return Report(f"{model.resolve().name} on {split}", evaluation, checked.pairs[split], checked.facts_json(), history)
+def _about(
+    model: Path, split: str, evaluation: Evaluation, checked: CheckReport, show_bands: Sequence[int] | str | None
+) -> Report:
+    title, history = f"{model.resolve().name} on {split}", read_history(_run_of(model))
+    return Report(title, evaluation, checked.pairs[split], checked.facts_json(), history, show_bands)
 
 
 def _run_of(model: Path) -> Path | None:
@@ -121,13 +124,21 @@ def write_report(run: PathLike, *, figures: PathLike | None = None) -> Path:
     return page.write_report(content, folder)
 
 
-def _place(show_bands: Sequence[int] | str | None, model: Path, bundle: Bundle, output: PathLike | None) -> _Place:
-    """Where to write, a new folder made; SettingsError where no image or no report has `show_bands`."""
+def _opened(
+    model: Path, output: PathLike | None, show_bands: Sequence[int] | str | None, *, tta: bool
+) -> tuple[Bundle, _Place]:
+    """The model and where to write, a new folder made.
+
+    Before any image is read, SettingsError where no image or no report has `show_bands`, or nothing is left for `tta`.
+    """
+    bundle = load_bundle(model)
     Display.of(bundle.bands, show_bands)
+    if tta:
+        Views.of_training(bundle.settings, bundle.labels)
     run = _run_of(model)
     if show_bands is not None and run is None and output is None:
         raise SettingsError("show_bands says what the report shows, and none is written. Give an output folder too.")
-    return _Place(None if output is None else made_folder(Path(output)), run)
+    return bundle, _Place(None if output is None else made_folder(Path(output)), run)
 
 
 def _evaluated(
@@ -143,6 +154,7 @@ def _evaluated(
         bands=predictor.bands,
         tile=predictor.tile,
         temperature=predictor.temperature,
+        views=predictor.views,
         on_images=_counting(progress, len(pairs)),
     )
     return dataclasses.replace(evaluation, notes=said + evaluation.notes)

@@ -53,6 +53,7 @@ def predict(  # noqa: PLR0913  # the door lists what one may ask for
     probabilities: bool = False,
     show_bands: Sequence[int] | str | None = None,
     tile: int | None = None,
+    tta: bool = False,
     device: str | None = None,
     precision: str | None = None,
 ) -> PredictionReport:
@@ -61,20 +62,20 @@ def predict(  # noqa: PLR0913  # the door lists what one may ask for
     A file that cannot be read, or whose format is not, is named in the report; the others are written. With
     `as_source` the masks hold the ids or colours that the classes had before their dataset was repaired or converted.
     With `palette` they are palette PNGs of class ids, in the classes' colours for viewers. `show_bands` are bands of
-    the image, one or three counted from 1, that an `overlay` shows, such as (4, 3, 2).
+    the image, one or three counted from 1, that an `overlay` shows, such as (4, 3, 2). `tta` is as in `load`.
 
     Raises:
         ModelError: the model cannot be loaded.
         DataError: an input does not exist, or two would give the same mask.
         SettingsError: `output` cannot be written, or `as_source` cannot be had or is asked for beside `palette`;
-            or `show_bands` without `overlay`, or of bands that the images do not have.
+            or `show_bands` without `overlay`, or of bands that the images do not have; or `tta` cannot be had.
     """
     if show_bands is not None and not overlay:
         raise SettingsError("show_bands says what overlays show, and none are asked for. Ask for an overlay too.")
     chosen = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
-    predictor = load(model, device=device, precision=precision, tile=tile)
+    predictor = load(model, device=device, precision=precision, tile=tile, tta=tta)
     display = Display.of(predictor.bands, show_bands)
-    return predict_files(
+    report = predict_files(
         predictor,
         [os.fspath(name) for name in chosen],
         Path(output),
@@ -83,15 +84,26 @@ def predict(  # noqa: PLR0913  # the door lists what one may ask for
         palette=palette,
         probabilities=probabilities,
     )
+    report.tta = predictor.views.names() if predictor.views is not None else ()
+    return report
 
 
 def load(
-    model: PathLike, *, device: str | None = None, precision: str | None = None, tile: int | None = None
+    model: PathLike,
+    *,
+    device: str | None = None,
+    precision: str | None = None,
+    tile: int | None = None,
+    tta: bool = False,
 ) -> Predictor:
     """A model ready to predict: `pixelwise.load("RUN/model").predict("photo.jpg").class_ids`.
 
+    With `tta` (test-time augmentation) a prediction is the mean over the flips, turns and scales that the model was
+    trained with, at the cost of a pass for each: `views.names()` of the result says which.
+
     Raises:
         ModelError: `model` is not a run, a bundle folder or a model.tar.gz, or it is damaged.
+        SettingsError: `tta` of a model that was trained without flips, turns and scales.
     """
     bundle = load_bundle(Path(model))
-    return Predictor(bundle, alone(device, precision or bundle.settings.precision), tile=tile)
+    return Predictor(bundle, alone(device, precision or bundle.settings.precision), tile=tile, tta=tta)

@@ -165,6 +165,7 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("--classes", metavar="FILE", help=_CLASSES)
     _add_show_bands(parser, "the report")
     _add_tile(parser)
+    _add_tta(parser)
     _add_machine(parser)
     _add_json(parser)
 
@@ -203,6 +204,7 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument("--probabilities", action="store_true", help="also write .npy files (K, H, W) float16")
     _add_show_bands(parser, "an overlay")
     _add_tile(parser)
+    _add_tta(parser)
     _add_machine(parser)
     _add_json(parser)
 
@@ -228,6 +230,7 @@ def _add_serve(commands: Any) -> None:
     limits.add_argument("--max-batch", type=int, metavar="N", help="images of one size that are computed together")
     limits.add_argument("--timeout", type=float, dest="timeout_seconds", metavar="SECONDS", help="of a request")
     _add_tile(parser)
+    _add_tta(parser)
     _add_machine(parser)
 
 
@@ -277,6 +280,11 @@ def _add_price(parser: argparse.ArgumentParser) -> None:
 
 def _add_tile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tile", type=int, metavar="PIXELS", help="side of the tiles that larger images go through")
+
+
+def _add_tta(parser: argparse.ArgumentParser) -> None:
+    text = "test-time augmentation: the mean over the flips, turns and scales of the training, each a pass of its own"
+    parser.add_argument("--tta", action="store_true", help=text)
 
 
 def _add_machine(parser: argparse.ArgumentParser) -> None:

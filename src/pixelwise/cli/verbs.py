@@ -133,6 +133,7 @@ def evaluate(options: argparse.Namespace) -> int:
             split_by=options.split_by,
             show_bands=options.show_bands,
             tile=options.tile,
+            tta=options.tta,
             device=options.device,
             precision=options.precision,
             progress=seen,
@@ -199,6 +200,7 @@ def predict(options: argparse.Namespace) -> int:
         probabilities=options.probabilities,
         show_bands=options.show_bands,
         tile=options.tile,
+        tta=options.tta,
         device=options.device,
         precision=options.precision,
     )
@@ -220,6 +222,7 @@ def serve(options: argparse.Namespace) -> int:
         device=options.device,
         precision=options.precision,
         tile=options.tile,
+        tta=options.tta,
         limits=Limits(**given),
     )
     return 0

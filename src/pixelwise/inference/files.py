@@ -37,6 +37,8 @@ class PredictionReport:
     """What of single images was left out: frames behind the first, levels, transparency."""
     meaning: str = ""
     """What the masks hold and how to look at them."""
+    tta: tuple[str, ...] = ()
+    """The views that each prediction is the mean of; empty without test-time augmentation."""
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
@@ -46,6 +48,7 @@ class PredictionReport:
             "left_out": self.left_out,
             "passed_over": self.passed_over,
             "notes": self.notes,
+            **({"tta": list(self.tta)} if self.tta else {}),
         }
 
     @property
@@ -62,6 +65,8 @@ class PredictionReport:
         if self.left_out:
             lines += [f"{counted(len(self.left_out), 'image')} left out:", *self.left_out]
         lines += self.notes
+        if self.written and self.tta:
+            lines.append(f"Each is the mean of {counted(len(self.tta), 'view')} of its image: {'; '.join(self.tta)}.")
         if self.written:
             lines.append(self.meaning)
         return "\n".join(lines)

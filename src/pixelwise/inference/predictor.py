@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from pixelwise.bundle import Bundle
 from pixelwise.data.bands import Bands
@@ -18,6 +19,7 @@ from pixelwise.errors import DataError
 from pixelwise.inference.forward import class_logits, likeliest, probabilities_of
 from pixelwise.inference.pictures import in_prediction
 from pixelwise.inference.render import save_png, written_mask
+from pixelwise.inference.views import Views, averaged_logits
 from pixelwise.labels import LabelTable
 from pixelwise.runtime import Runtime
 
@@ -48,11 +50,13 @@ class Predictor:
         labels: the classes that it tells apart.
         bands: what images must have, and what of them the network is given.
         temperature: what divides the logits before they become probabilities.
+        views: what predictions are the mean of, with `tta`; else None.
     """
 
-    def __init__(self, bundle: Bundle, runtime: Runtime, *, tile: int | None = None) -> None:
+    def __init__(self, bundle: Bundle, runtime: Runtime, *, tile: int | None = None, tta: bool = False) -> None:
         self.labels, self.bands, self.runtime, self.tile = bundle.labels, bundle.bands, runtime, tile
         self.temperature = bundle.temperature
+        self.views = Views.of_training(bundle.settings, bundle.labels) if tta else None
         model = bundle.build_model()
         self.model = model.to(runtime.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -82,13 +86,21 @@ class Predictor:
         """
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
         with torch.inference_mode():
-            logits = class_logits(self.model, images, runtime=self.runtime, tile=self.tile)
+            logits = self._logits(images)
             class_ids = likeliest(logits).cpu().numpy()
             shares = [
                 probabilities_of(logits[i : i + 1], self.temperature)[0].cpu().numpy() if is_asked else None
                 for i, is_asked in enumerate(probabilities)
             ]
         return [Prediction(ids, self.labels, share) for ids, share in zip(class_ids, shares, strict=True)]
+
+    def _logits(self, images: Tensor) -> Tensor:
+        if self.views is None:
+            return class_logits(self.model, images, runtime=self.runtime, tile=self.tile)
+        views, temperature = self.views, self.temperature
+        return averaged_logits(
+            self.model, images, views=views, temperature=temperature, runtime=self.runtime, tile=self.tile
+        )
 
 
 def pixels_of(picture: Picture) -> PixelArray:

@@ -1,5 +1,6 @@
 """Look closely at a model on a split: the scores of `evaluate`, and where, how surely and on what it fails."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -14,10 +15,12 @@ from pixelwise.data.bands import PHOTOGRAPH, Bands
 from pixelwise.data.batches import Batch
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.inference.forward import class_logits, likeliest, probabilities_of
+from pixelwise.inference.views import Views
 from pixelwise.labels import IGNORE, LabelTable
 from pixelwise.menus import TALLIES
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.runtime import Runtime
+from pixelwise.scoring.augmented import AugmentedPass
 from pixelwise.scoring.confusion import ConfusionMatrix
 from pixelwise.scoring.evaluation import Evaluation, ImageFacts, Insight
 from pixelwise.scoring.formulas import Floats
@@ -43,6 +46,7 @@ def evaluate(  # noqa: PLR0913  # a model, images, and how they are seen
     bands: Bands = PHOTOGRAPH,
     tile: int | None = None,
     temperature: float = 1.0,
+    views: Views | None = None,
     on_images: Callable[[int], None] | None = None,
     is_enough: Callable[[int], bool] | None = None,
 ) -> Evaluation:
@@ -50,16 +54,21 @@ def evaluate(  # noqa: PLR0913  # a model, images, and how they are seen
 
     The class maps are those of `evaluate`; probabilities are softmax(logits / `temperature`). `model` must be in eval
     mode, and the images of its `bands`. One thread counts an image while the network works on the next. Before each
-    batch `is_enough` is asked with the number of images that the network has seen; where it says so, these are all.
+    batch `is_enough` is asked with the number of images that the network has seen; where it says so, these are all. With
+    `views` all is of their mean, and the result says what that brings and costs.
     """
     tallies = Tallies(labels, temperature, bands)
+    augmented = AugmentedPass(model, labels, views=views, runtime=runtime, tile=tile) if views is not None else None
 
     def predicted() -> Iterator[tuple[Sequence[Pair], Batch, Tensor]]:
         images = 0
         for pairs, batch in batches:
             if is_enough is not None and is_enough(images):
                 return
-            yield pairs, batch, class_logits(model, batch.images, runtime=runtime, tile=tile)
+            if augmented is not None:
+                yield pairs, batch, augmented.logits([pair.name for pair in pairs], batch, temperature)
+            else:
+                yield pairs, batch, class_logits(model, batch.images, runtime=runtime, tile=tile)
             images += len(pairs)
 
     def count(found: tuple[Sequence[Pair], Batch, Tensor]) -> int:
@@ -67,12 +76,14 @@ def evaluate(  # noqa: PLR0913  # a model, images, and how they are seen
         tallies.add([pair.name for pair in pairs], batch, logits, likeliest(logits).cpu().numpy())
         return len(pairs)
 
-    # One worker keeps the order; two ahead are the batch that is counted and the one in the network.
-    with closing(in_order(count, predicted(), workers=1, ahead=2)) as counted:
+    # One worker keeps the order; two ahead are the batch that is counted and the one in the network. What is timed
+    # has the machine to itself.
+    with closing(in_order(count, predicted(), workers=1 if augmented is None else 0, ahead=2)) as counted:
         for num_images in counted:
             if on_images is not None:
                 on_images(num_images)
-    return tallies.result()
+    found = tallies.result()
+    return found if augmented is None else dataclasses.replace(found, tta=augmented.gain(tallies.counts))
 
 
 class Tallies:

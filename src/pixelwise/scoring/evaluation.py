@@ -13,6 +13,7 @@ from pixelwise.outputs import write_text
 from pixelwise.phrases import counted
 from pixelwise.scoring.bootstrap import Interval, Intervals, intervals
 from pixelwise.scoring.definitions import other_definitions
+from pixelwise.scoring.gain import Gain
 from pixelwise.scoring.image_counts import ImageCounts
 from pixelwise.scoring.insight.tally import Result
 from pixelwise.scoring.metrics import Scores
@@ -68,6 +69,7 @@ class Evaluation:
     other_definitions: Mapping[str, float]
     insight: Insight | None = None  # None where only masks were compared
     notes: tuple[str, ...] = ()  # sentences that belong beside the scores
+    tta: Gain | None = None  # where predictions are means over views: what that brings and costs
 
     @classmethod
     def of(
@@ -86,6 +88,7 @@ class Evaluation:
             "intervals": {**self.intervals, **(self.insight.intervals if self.insight else {})},  # [low, high]
             "other_definitions": strict_json(self.other_definitions),
             **(self.insight.to_json() if self.insight else {}),
+            **({"tta": self.tta.to_json()} if self.tta else {}),
         }
 
     def images_json(self) -> dict[str, Any]:
@@ -96,6 +99,7 @@ class Evaluation:
     def table(self) -> str:
         """Plain text for a terminal: the scores, and how sure and how comparable they are."""
         lines = [*self.notes, *([""] if self.notes else []), self.scores.table(), "", *self._sureness()]
+        lines += [self.tta.verdict] if self.tta else []
         lines += ["", "mean IoU of the same predictions under other definitions (docs/metrics.md):"]
         width = max(map(len, self.other_definitions))
         lines += [f"  {name:<{width}}  {_text(value)}" for name, value in self.other_definitions.items()]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pixelwise.data.display import Display
 from pixelwise.errors import DataError, MissingExtra
 from pixelwise.inference.predictor import Predictor
+from pixelwise.inference.views import PLAIN
 from pixelwise.serving.batching import Batcher
 from pixelwise.serving.codecs import DEFAULT_REPLY, choose_reply, require_default, require_room
 from pixelwise.serving.limits import MEBIBYTE, Limits, Refusal
@@ -82,6 +83,7 @@ class Endpoint:
         gauge = self.metrics.add_gauge
         gauge("pixelwise_requests_under_way", "Images received and not answered.", lambda: self.under_way)
         gauge("pixelwise_queue_images", "Images that wait for the network.", lambda: self.batcher.waiting)
+        gauge("pixelwise_views", "How often the network sees an image.", lambda: len(predictor.views or (PLAIN,)))
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: Starlette) -> AsyncIterator[None]:

@@ -39,6 +39,7 @@ class ServeOptions(TypedDict, total=False):
     device: str | None
     precision: str | None
     tile: int | None
+    tta: bool
 
 
 def serve(
@@ -58,11 +59,11 @@ def serve(
         port: 0 for any that is free.
         limits: as in `create_app`.
         default_accept: as in `create_app`.
-        options: `device`, `precision` and `tile` as in `load`.
+        options: `device`, `precision`, `tile` and `tta` as in `load`.
 
     Raises:
         ModelError: the model cannot be loaded.
-        SettingsError: the address cannot be listened at, or there is no such default reply.
+        SettingsError: the address cannot be listened at, there is no such default reply, or `tta` cannot be had.
         MissingExtra: the packages of `pixelwise[serve]` are not installed.
     """
     try:
@@ -76,7 +77,8 @@ def serve(
         predictor = _ready(model_path, options)
         app = create_app(predictor, limits=limits, default_accept=default_accept)
         start_logs()
-        log("listening", url=_url(listener), model=str(model_path), on=predictor.runtime.describe())
+        facts: dict[str, Any] = {"url": _url(listener), "model": str(model_path), "on": predictor.runtime.describe()}
+        log("listening", **facts, **_augmented(predictor))
         with _signals_end_quietly():
             uvicorn.Server(uvicorn.Config(app, **_OPTIONS)).run(sockets=[listener])
         log("stopped")
@@ -113,6 +115,14 @@ def _ready(model_path: Path | str, options: ServeOptions) -> Predictor:
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(prepare).result()
+
+
+def _augmented(predictor: Predictor) -> dict[str, Any]:
+    """What the log says of test-time augmentation."""
+    if predictor.views is None:
+        return {}
+    names = predictor.views.names()
+    return {"tta": f"each image is computed {len(names)} times: {'; '.join(names)}"}
 
 
 def _url(listener: socket.socket) -> str:

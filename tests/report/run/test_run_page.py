@@ -42,6 +42,24 @@ def test_headline_numbers_come_with_interval_and_definition(read):
     assert "TP / (TP + FP + FN)" in page.text
 
 
+def test_beside_the_headline_numbers_stands_what_views_bring_and_cost(read):
+    def scores(mean_iou, *iou):
+        return {"mean_iou": mean_iou, "per_class": [{"iou": value} for value in iou]}
+
+    tta = {
+        "verdict": "With test-time augmentation (2 views): better <i>",
+        "views": ["as it is", "mirrored"],
+        "plain": scores(0.25, 0.5, None),
+    }
+    page = read(run_page(ReportContent("t", LABELS, scores={**scores(0.375, 0.625, 0.125), "tta": tta})))
+    assert "With test-time augmentation (2 views): better <i>" in page.text
+    assert "The views: as it is; mirrored." in page.text
+    rows = "".join(page.text.split())
+    assert "MeanIoU0.2500.375" in rows
+    assert "0sky0.5000.625" in rows
+    assert "1road-0.125" in rows
+
+
 def test_a_report_of_masks_alone_has_no_curves_and_no_viewer(read, content):
     scores = {name: content.scores[name] for name in ("mean_iou", "per_class", "confusion", "intervals")}
     images = [{"name": row["name"], "iou": row["iou"]} for row in content.images]

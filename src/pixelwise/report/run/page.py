@@ -68,7 +68,7 @@ def run_page(content: ReportContent) -> Html:
 def _score_sections(content: ReportContent) -> Sequence[Section]:
     if not content.scores:
         return []
-    sections = [headline_section(content.scores)]
+    sections = [headline_section(content.scores, content.labels)]
     if content.scores.get("per_class"):
         sections.append(classes_section(content.scores, content.labels))
     if content.scores.get("confusion"):

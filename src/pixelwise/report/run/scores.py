@@ -1,7 +1,7 @@
 """The scores of an evaluation: headline numbers, bars of each class, and other definitions of the same numbers."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -9,7 +9,7 @@ from pixelwise.labels import LabelTable, hex_color
 from pixelwise.phrases import shortened
 from pixelwise.report.facts import class_name
 from pixelwise.report.html import Html, Section, folded, html, joined, prose, table
-from pixelwise.report.numbers import interval_of, interval_text, number, score_text
+from pixelwise.report.numbers import Record, interval_of, interval_text, number, score_text
 from pixelwise.scoring.definitions import DEFINITIONS
 
 HEADLINES = {
@@ -44,8 +44,8 @@ _WEAKEST_SHOWN = 30
 _ROW = 38  # px
 
 
-def headline_section(scores: Mapping[str, Any]) -> Section:
-    """Every score of the whole with its 95 % interval and its definition."""
+def headline_section(scores: Mapping[str, Any], labels: LabelTable) -> Section:
+    """Every score of the whole with its 95 % interval and its definition, and what test-time augmentation did."""
     cards = [
         f'<div class="card"><dt>{html(title)}</dt><dd><strong>{score_text(number(scores.get(name)))}</strong>'
         f"{_between(interval_of(scores, name))}<span>{html(meaning)}</span></dd></div>"
@@ -58,9 +58,28 @@ def headline_section(scores: Mapping[str, Any]) -> Section:
         "pixels of a class that were found; FP: predicted, but of another class; FN: missed. The interval says how far "
         f"a score would move had other images of the same kind been labelled (95 %, bootstrap{over})."
     )
-    return Section(
-        "scores", "Scores", Html(f'<dl class="cards">{joined(map(Html, cards))}</dl><p class="quiet">{note}</p>')
+    listed = Html(f'<dl class="cards">{joined(map(Html, cards))}</dl><p class="quiet">{note}</p>')
+    return Section("scores", "Scores", joined([*_augmented(scores, labels), listed]))
+
+
+def _augmented(scores: Mapping[str, Any], labels: LabelTable) -> Iterator[Html]:
+    """What the mean over views brings and costs, and which they are; nothing where there was none."""
+    tta: Record = scores.get("tta") or {}
+    if not tta:
+        return
+    yield Html(f"<p><strong>{html(tta['verdict'])}</strong></p>")
+    plain: Record = tta["plain"]
+    pairs = [(title, plain.get(name), scores.get(name)) for name, (title, _) in HEADLINES.items()]
+    pairs += [
+        (class_name(i, labels), alone.get("iou"), averaged.get("iou"))
+        for i, (alone, averaged) in enumerate(zip(plain["per_class"], scores["per_class"], strict=True))
+    ]
+    rows = [[title, *(score_text(number(value)) for value in values)] for title, *values in pairs]
+    both = table(["score, IoU of a class", "image as it is", "all views"], rows, caption="Without and with views")
+    views = Html(
+        f"<p>The views: {html('; '.join(tta['views']))}. Every number and picture of this report is of all.</p>"
     )
+    yield folded("The views, and all scores without and with them", joined([views, both]))
 
 
 def classes_section(scores: Mapping[str, Any], labels: LabelTable) -> Section:
