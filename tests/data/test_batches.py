@@ -81,6 +81,40 @@ def test_few_images_are_taken_more_than_once_with_other_crops(tmp_path):
     assert not np.array_equal(first.image, repeated.image)
 
 
+def test_an_epoch_takes_each_image_as_often_as_repeats_says_in_rounds_with_other_crops(pairs):
+    training = TrainingBatches(pairs, LABELS, UNCHANGED.changed(repeats=3, mini_batch_size=5))
+    assert training.steps_per_epoch == 6  # 10 images 3 times, in batches of 5
+    seen = images_seen(training.of_epoch(0))
+    rounds = [seen[first : first + 10] for first in (0, 10, 20)]
+    assert all(sorted(each) == list(range(10)) for each in rounds)
+    assert len({tuple(each) for each in rounds}) == 3
+    jittered = TrainingBatches(pairs, LABELS, SETTINGS.changed(repeats=3))
+    order = jittered.order(0).tolist()
+    again = order.index(order[0], 10)
+    assert not np.array_equal(jittered.sample_at(0, 0).image, jittered.sample_at(0, again).image)
+
+
+def test_the_first_round_of_an_epoch_is_that_of_an_epoch_without_repeats(pairs):
+    once, often = (TrainingBatches(pairs, LABELS, SETTINGS.changed(repeats=repeats)) for repeats in (1, 4))
+    assert often.order(3)[:10].tolist() == once.order(3).tolist()
+    assert np.array_equal(often.sample_at(3, 7).image, once.sample_at(3, 7).image)
+
+
+def test_repeats_fill_batches_from_images_that_one_round_would_leave_out(tmp_path):
+    pairs = make_pairs(tmp_path / "few", 3)
+    training = TrainingBatches(pairs, LABELS, UNCHANGED.changed(repeats=4, mini_batch_size=5))
+    assert training.steps_per_epoch == 2  # 12 samples
+    assert len(images_seen(training.of_epoch(0))) == 10
+
+
+def test_an_epoch_with_repeats_can_be_resumed_at_any_step(pairs):
+    settings = SETTINGS.changed(mini_batch_size=4, repeats=2)
+    whole = list(TrainingBatches(pairs, LABELS, settings).of_epoch(1))
+    assert len(whole) == 5
+    for step in range(6):
+        assert equal(whole[step:], TrainingBatches(pairs, LABELS, settings).of_epoch(1, first_step=step))
+
+
 @pytest.mark.parametrize("workers", [0, 1, 5])
 def test_workers_change_nothing(pairs, workers):
     reference = TrainingBatches(pairs, LABELS, SETTINGS).of_epoch(3)

@@ -14,10 +14,18 @@ LABELS = LabelTable.named(["road", "sky", "wall"])
 TEMPERATURE = 1.5
 
 
-def save_model(folder, algorithm, backbone, *, align_corners, output_stride=8, bands=PHOTOGRAPH):
+def save_model(folder, algorithm, backbone, *, align_corners, output_stride=8, bands=PHOTOGRAPH, input_scale=1.0):
     """A bundle of random weights and statistics whose logits are as large as those of trained networks."""
     values = {"algorithm": algorithm, "backbone": backbone, "align_corners": align_corners, "pretrained": False}
-    settings = Settings.of({**values, "output_stride": output_stride, "num_classes": 3, "aux_loss_weight": 0})
+    settings = Settings.of(
+        {
+            **values,
+            "output_stride": output_stride,
+            "input_scale": input_scale,
+            "num_classes": 3,
+            "aux_loss_weight": 0,
+        }
+    )
     torch.manual_seed(0)
     model = build_segmenter(settings, 3, load_weights=False, bands=bands).eval()
     for layer in model.modules():

@@ -43,7 +43,14 @@ def test_with_more_classes_only_what_depends_on_them_starts_anew(initial):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("algorithm", "psp"), ("backbone", "resnet18"), ("output_stride", 8), ("align_corners", True)]
+    ("name", "value"),
+    [
+        ("algorithm", "psp"),
+        ("backbone", "resnet18"),
+        ("output_stride", 8),
+        ("input_scale", 0.5),
+        ("align_corners", True),
+    ],
 )
 def test_another_network_is_refused_with_the_setting_that_makes_it_another(initial, name, value):
     model, settings = built(initial, **{name: value})
@@ -56,6 +63,7 @@ def test_the_network_of_a_model_is_what_tells_it_apart(initial):
         "algorithm": "fcn",
         "backbone": "mobilenetv2_035",
         "output_stride": initial.settings.output_stride,
+        "input_scale": 1.0,
         "align_corners": False,
     }
 

@@ -18,8 +18,8 @@ from pixelwise.data.bands import PHOTOGRAPH, Bands, bands_of
 from pixelwise.errors import DataError, ModelError, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.models.padding import Padding
-from pixelwise.models.pyramid import has_pyramid
 from pixelwise.models.prior import Prior
+from pixelwise.models.pyramid import has_pyramid
 from pixelwise.models.segmenter import Segmenter, build_segmenter
 from pixelwise.phrases import first_line
 from pixelwise.settings import Settings

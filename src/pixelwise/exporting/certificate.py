@@ -31,7 +31,7 @@ class Certificate:
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
-        network = ("algorithm", "backbone", "output_stride", "align_corners")
+        network = ("algorithm", "backbone", "output_stride", "input_scale", "align_corners")
         return {
             "format_version": FORMAT_VERSION,
             "file": {"name": self.path.name, "format": self.format, "bytes": self.num_bytes, "sha256": self.sha256},

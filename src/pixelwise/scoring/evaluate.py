@@ -54,8 +54,8 @@ def evaluate(  # noqa: PLR0913  # a model, images, and how they are seen
 
     The class maps are those of `evaluate`; probabilities are softmax(logits / `temperature`). `model` must be in eval
     mode, and the images of its `bands`. One thread counts an image while the network works on the next. Before each
-    batch `is_enough` is asked with the number of images that the network has seen; where it says so, these are all. With
-    `views` all is of their mean, and the result says what that brings and costs.
+    batch `is_enough` is asked with the number of images that the network has seen; where it says so, these are all.
+    With `views` all is of their mean, and the result says what that brings and costs.
     """
     tallies = Tallies(labels, temperature, bands)
     augmented = AugmentedPass(model, labels, views=views, runtime=runtime, tile=tile) if views is not None else None

@@ -155,7 +155,7 @@ class Settings:
         SEEN, 0.5, "Share of samples that are mirrored left to right.", at_least=0, at_most=1, planned=True
     )
     upright: bool = setting(
-        SEEN, True, "Images have an up; else crops are also flipped upside down and turned by quarters.", planned=True
+        SEEN, True, "Images have an up; else crops are also turned, by 90, 180 or 270 degrees.", planned=True
     )
     rare_crops: float = setting(
         SEEN, 0.0, "Share of crops that are laid around a class of few pixels.", planned=True, at_least=0, at_most=1

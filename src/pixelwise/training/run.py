@@ -18,9 +18,9 @@ from pixelwise.data.batches import EvaluationBatches, TrainingBatches
 from pixelwise.data.check.dataset import CheckReport
 from pixelwise.data.facts.advice import class_weights
 from pixelwise.errors import SettingsError
+from pixelwise.models.prior import Prior
 from pixelwise.models.pyramid import has_pyramid
 from pixelwise.models.reached import freeze_unreached
-from pixelwise.models.prior import Prior
 from pixelwise.models.segmenter import Segmenter, build_segmenter
 from pixelwise.runtime import Runtime, started
 from pixelwise.scoring.confusion import ConfusionMatrix

@@ -8,10 +8,17 @@ import torch
 
 from pixelwise.errors import SettingsError
 from pixelwise.models.description.activations import Kept, kept
-from pixelwise.models.description.rows import rows_of
+from pixelwise.models.description.rows import Row, rows_of
 from pixelwise.models.description.text import Description, span_words
 from pixelwise.models.description.trace import trace
-from pixelwise.models.segmenter import ByteBands, InputBands, Segmenter, build_segmenter
+from pixelwise.models.segmenter import (
+    ByteBands,
+    InputBands,
+    Segmenter,
+    build_segmenter,
+    scale_ratio,
+    scaled_side,
+)
 from pixelwise.phrases import first_line
 from pixelwise.settings import Settings
 
@@ -26,7 +33,7 @@ class Branch(NamedTuple):
 
 @dataclass(frozen=True)
 class Reach:
-    """What the chosen head sees, in input pixels, to compare with the sizes of objects."""
+    """What the chosen head sees, in pixels of the images, to compare with the sizes of objects."""
 
     algorithm: str
     backbone: str
@@ -54,14 +61,16 @@ class Reach:
 def describe(settings: Settings, num_classes: int, *, bands: InputBands | None = None) -> Description:
     """The network of `settings`, from a run on PyTorch's meta device: without weights, memory or arithmetic.
 
-    `bands` are those of the images; where no data is known there are as many as the settings name, else three.
+    `bands` are those of the images; where no data is known there are as many as the settings name, else three. With an
+    `input_scale` rows, strides and fields are those of the scaled image, which the network sees.
 
     Raises:
         SettingsError: an unknown backbone, or one whose forward pass needs real numbers.
     """
     bands = bands or ByteBands(len(settings.bands) or 3)
-    model = _build(settings, num_classes, bands)
-    side = settings.crop_size
+    # Built for the scaled image: so all that is counted is what trunk and head do.
+    model = _build(settings.changed(input_scale=1.0), num_classes, bands)
+    side = scaled_side(settings.crop_size, scale_ratio(settings.input_scale))
     padded = side + model.backbone.padding(side, side)[0]
     images = torch.zeros(2, bands.count, side, side, dtype=torch.uint8, device="meta")
     model.eval()
@@ -75,36 +84,53 @@ def describe(settings: Settings, num_classes: int, *, bands: InputBands | None =
             f"({first_line(error)}). It can still be trained; describe another of its family."
         ) from error
     # The loss keeps the logarithms of the probabilities, in float32 whatever the precision.
+    loss = 4 * num_classes * settings.crop_size**2
     for head in ("",) if model.auxiliary is None else ("", "auxiliary"):
-        activations[head] = Kept(*(4 * num_classes * side**2 + size for size in activations.get(head, Kept(0, 0))))
+        activations[head] = Kept(*(loss + size for size in activations.get(head, Kept(0, 0))))
     info: Any = model.backbone.trunk.feature_info
     levels = (f"pyramid.{i}" for i in range(len(model.backbone.pyramid or ())))
+    rows = rows_of(model, operations, activations, taps=[*info.module_name(), *levels], side=padded)
     return Description(
         algorithm=settings.algorithm,
         backbone=settings.backbone,
-        crop_size=side,
+        crop_size=settings.crop_size,
+        input_scale=settings.input_scale,
+        seen_size=side,
         padded_size=padded,
         num_classes=num_classes,
         output_stride=int(model.backbone.strides[-1]),
         note=model.backbone.note,
-        rows=rows_of(model, operations, activations, taps=[*info.module_name(), *levels], side=padded),
+        rows=rows if side == settings.crop_size else (*rows[:-1], _enlarged(rows[-1], settings)),
     )
 
 
 def reach(settings: Settings) -> Reach:
     """What the head of `settings` sees of a crop, branch by branch. Raises SettingsError as `describe` does."""
     found = describe(settings, settings.num_classes or 2)
+
+    def given(pixels: int) -> int:
+        """Pixels of the image as it is given."""
+        return round(pixels / found.input_scale)
+
     return Reach(
         algorithm=found.algorithm,
         backbone=found.backbone,
         crop_size=found.crop_size,
-        stride=found.output_stride,
-        receptive_field=found.trunk.receptive_field,
+        stride=given(found.output_stride),
+        receptive_field=given(found.trunk.receptive_field),
         whole_image=found.trunk.whole_image,
         branches=tuple(
-            Branch(row.name, row.reach, span_words(row)) for row in found.head if row.kernel > 1 or row.reach is None
+            Branch(row.name, None if row.reach is None else given(row.reach), span_words(row, found.input_scale))
+            for row in found.head
+            if row.kernel > 1 or row.reach is None
         ),
     )
+
+
+def _enlarged(row: Row, settings: Settings) -> Row:
+    """The last row, which ends at the size of the images as they are given."""
+    side = settings.crop_size
+    return dataclasses.replace(row, height=side, width=side, stride=round(settings.input_scale, 2))
 
 
 def _build(settings: Settings, num_classes: int, bands: InputBands) -> Segmenter:

@@ -19,7 +19,9 @@ class Description:
     algorithm: str
     backbone: str
     crop_size: int
-    padded_size: int  # what the network pads the crop to, for trunks that need multiples
+    input_scale: float  # rows, strides and fields are those of the image at this scale
+    seen_size: int  # of the crop at this scale
+    padded_size: int  # what the network pads that to, for trunks that need multiples
     num_classes: int
     output_stride: int  # of the trunk's last feature map
     note: str | None  # a limit of the trunk
@@ -76,18 +78,20 @@ class Description:
         return "\n\n".join([title, "\n".join(_table(self)), *sections])
 
 
-def span_words(row: Row) -> str:
-    """How far a row of the head looks, in one sentence."""
+def span_words(row: Row, input_scale: float = 1.0) -> str:
+    """How far a row of the head looks, in one sentence; at a scale also in pixels of the image as it is given."""
     if row.reach is None:
         return f"{row.name} averages the whole image."
+    given = "" if input_scale == 1 else f", {row.reach / input_scale:.0f} px of the image"
     if "pools." in row.name:
-        return f"{row.name} averages regions of {row.kernel} x {row.kernel} positions, {row.reach} px from end to end."
+        regions = f"{row.kernel} x {row.kernel} positions"
+        return f"{row.name} averages regions of {regions}, {row.reach} px from end to end{given}."
     rate = max(row.dilations, default=1)
     # The step of its input, which a head never strides over.
     step = round((row.reach - 1) / ((row.kernel - 1) * rate), 1)
     return (
         f"{row.name} is {row.kernel}x{row.kernel} at dilation {rate}: "
-        f"({row.kernel} - 1) x {rate} x {step:g} px + 1 = {row.reach} px from end to end."
+        f"({row.kernel} - 1) x {rate} x {step:g} px + 1 = {row.reach} px from end to end{given}."
     )
 
 
@@ -127,12 +131,18 @@ def _trunk_words(found: Description) -> Iterator[str]:
     trunk, stride = found.trunk, found.output_stride
     rounded = ", rounded up, is" if found.padded_size % stride else " ="
     yield "How far it sees"
+    if found.input_scale != 1:
+        yield (
+            f"The network sees the image at {found.input_scale:g} of its size (input_scale), as {found.seen_size} x "
+            f"{found.seen_size} px. Sizes, strides and px from here on are of that scaled image, as in the table; its "
+            "last row is the image as it is given."
+        )
     yield (
         f"The trunk's last feature map has one position for every {stride} x {stride} px: "
         f"{found.padded_size} / {stride}{rounded} {trunk.height} positions a side, {trunk.channels:,} channels each."
     )
-    if found.padded_size != found.crop_size:
-        yield f"This trunk needs multiples: the sides are padded from {found.crop_size} to {found.padded_size} px."
+    if found.padded_size != found.seen_size:
+        yield f"This trunk needs multiples: the sides are padded from {found.seen_size} to {found.padded_size} px."
     dilated = [row for row in found.rows if row.part == "stage" and max(row.dilations, default=1) > 1]
     if dilated:
         names = ", ".join(f"{row.name} (dilation {max(row.dilations)})" for row in dilated)
@@ -152,11 +162,11 @@ def _trunk_words(found: Description) -> Iterator[str]:
 
 def _field_words(found: Description) -> Iterator[str]:
     working = [row for row in found.rows if row.part not in ("input", "upsampling", "auxiliary")]
-    beyond = [row.name for row in working if row.receptive_field > found.crop_size]
+    beyond = [row.name for row in working if row.receptive_field > found.seen_size]
     if beyond:
-        yield f"More than the {found.crop_size} px of the image is seen by: {', '.join(beyond)}."
+        yield f"More than the {found.seen_size} px of the image is seen by: {', '.join(beyond)}."
     else:
-        yield f"No kernel sees more than the {found.crop_size} px of the image."
+        yield f"No kernel sees more than the {found.seen_size} px of the image."
     if any(row.whole_image for row in working):
         yield "'+ all': besides, the whole image, through a mean or through attention over all positions."
     if any(row.in_windows for row in working):
@@ -168,7 +178,7 @@ def _head_words(found: Description) -> Iterator[str]:
     yield f"{HEADS[found.algorithm].meaning}."
     for row in found.head:
         if row.kernel > 1 or row.reach is None:
-            yield f"- {span_words(row)}{_on_padding(row)}"
+            yield f"- {span_words(row, found.input_scale)}{_on_padding(row)}"
     if any(row.name.startswith("context.") for row in found.head):
         side = found.head[-1].receptive_field - found.trunk.receptive_field
         positions = side // found.output_stride + 1
@@ -186,7 +196,9 @@ def _output_words(found: Description) -> Iterator[str]:
     classes, side, logits = found.num_classes, found.crop_size, found.head[-1]
     classifier = next((row for row in found.head if row.part == "classifier"), logits)
     factor = f"{'about ' if found.padded_size % logits.height else ''}{found.padded_size / logits.height:.3g}"
-    cut = f", cut back to {side} x {side}" if found.padded_size != side else ""
+    cut = f", cut back to {found.seen_size} x {found.seen_size}" if found.padded_size != found.seen_size else ""
+    if found.seen_size != side:
+        cut += f", and on to the image's own {side} x {side}"
     yield f"Why the output is {classes} x {side} x {side}"
     yield (
         f"{classifier.name} is a 1x1 convolution with {classes} output channels, one for each class: at every position "
