@@ -324,8 +324,8 @@ def test_times_are_written_as_durations_are_read(seconds: float, text: str) -> N
 
 @pytest.mark.parametrize(
     ("text", "usd"),
-    [("3usd", 3.0), ("2.5 USD", 2.5), ("$3", 3.0), ("$ .5", 0.5), ("3", None), ("3usd2", None), ("-3usd", None), ("usd", None),
-     ("20m", None), (3, None), (None, None)],
+    [("3usd", 3.0), ("2.5 USD", 2.5), ("$3", 3.0), ("$ .5", 0.5), ("3", None), ("3usd2", None), ("-3usd", None),
+     ("usd", None), ("20m", None), (3, None), (None, None)],
 )  # fmt: skip
 def test_money_is_read(text: object, usd: float | None) -> None:
     assert parse_money(text) == usd
