@@ -34,6 +34,11 @@ def thousands(count: int) -> str:
     return str(count)
 
 
+def memory_size(count: int) -> str:
+    """A number of bytes: "812 MB", "2.3 GB"; a thousand of a unit are one of the next."""
+    return f"{count / 1e9:.1f} GB" if count >= 999_500_000 else f"{count / 1e6:.0f} MB"
+
+
 def counted(count: int, what: str) -> str:
     """A number of things: "1 mask", "2 masks", "1,200 masks"."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
@@ -66,8 +71,3 @@ def first_line(error: object) -> str:
     """What an error says first, in 200 characters at most: "no such file"; the name of its type if it says nothing."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return shortened(lines[0], 200)
-
-
-def bytes_text(size: float) -> str:
-    """A size in memory or on disk: "640 MB", "2.3 GB", in powers of 1024."""
-    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{size / 2**20:.0f} MB"

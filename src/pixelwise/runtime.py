@@ -12,6 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from pixelwise import workers
 from pixelwise.errors import SettingsError
 from pixelwise.menus import PRECISIONS
 
@@ -60,6 +61,19 @@ class Runtime:
         """Wait until every process is here."""
         if self.is_distributed:
             dist.barrier()
+
+    def peak_memory(self) -> int | None:
+        """The most bytes held at a time so far: tensors on a GPU, else the whole process; None where nobody knows."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        return workers.peak_memory()
+
+    def available_memory(self) -> int:
+        """Bytes that are free for this process, on the GPU or on the machine, beside what it holds already."""
+        if self.device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self.device)
+            return int(free)
+        return workers.available_memory()
 
     def describe(self) -> str:
         """One line for people, such as "cpu (2 threads), bfloat16"."""

@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from pixelwise import workers
 from pixelwise.data import batches
 from pixelwise.data.batches import EvaluationBatches, TrainingBatches, centre_crop
 from pixelwise.data.dataset.pairs import Pair, find_pairs
@@ -173,7 +174,7 @@ def test_no_pairs_are_refused():
 @pytest.mark.parametrize("budget", [0, 5 * 30 * 28 * 3])
 def test_keeping_decoded_pairs_changes_nothing(pairs, monkeypatch, budget):
     kept = TrainingBatches(pairs, LABELS, SETTINGS)
-    monkeypatch.setattr(batches, "_cache_bytes", lambda: budget)
+    monkeypatch.setattr(batches, "cache_bytes", lambda: budget)
     read_again = TrainingBatches(pairs, LABELS, SETTINGS)
     for epoch in range(3):
         assert equal(kept.of_epoch(epoch), read_again.of_epoch(epoch))
@@ -182,10 +183,11 @@ def test_keeping_decoded_pairs_changes_nothing(pairs, monkeypatch, budget):
 def test_the_memory_for_decoded_pairs_respects_a_containers_limit(tmp_path, monkeypatch):
     limit = tmp_path / "memory.max"
     limit.write_text("1000000\n")
-    monkeypatch.setattr(batches, "_CONTAINER_LIMITS", (limit, tmp_path / "missing"))
-    assert batches._cache_bytes() == 150_000
+    container = workers._Container(limit, *[tmp_path / "missing"] * 2, "inactive_file")
+    monkeypatch.setattr(workers, "_CONTAINERS", (container,))
+    assert batches.cache_bytes() == 150_000
     limit.write_text("max\n")
-    assert batches._cache_bytes() > 150_000
+    assert batches.cache_bytes() > 150_000
 
 
 @pytest.mark.parametrize("workers", [0, 2])

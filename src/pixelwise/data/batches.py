@@ -1,9 +1,7 @@
 """Order, sharding and preparation ahead: pairs -> Batch, exactly determined by (seed, epoch, position)."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,16 +19,11 @@ from pixelwise.data.reading import Sample, read_pair, to_sample
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import LabelTable
 from pixelwise.settings import Settings
-from pixelwise.workers import in_order, num_threads
+from pixelwise.workers import in_order, num_threads, usable_memory
 
 BATCHES_AHEAD = 3
 
 _ORDER, _AUGMENTATION = 1, 2
-# Where Linux says how much memory a container may use (control groups 2 and 1).
-_CONTAINER_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
 
 
 class Batch(NamedTuple):
@@ -38,6 +31,11 @@ class Batch(NamedTuple):
 
     images: Tensor  # (N, C, H, W) in the files' own depth; as a rule C = 3, RGB and uint8
     class_ids: Tensor  # (N, H, W) uint8, 0..K-1 or IGNORE
+
+
+def cache_bytes() -> int:
+    """Memory for decoded pairs: 15 % of what this process may use, at most 2 GiB."""
+    return min(2 * 2**30, int(0.15 * usable_memory()))
 
 
 class TrainingBatches:
@@ -83,7 +81,7 @@ class TrainingBatches:
         self._mirrored = labels.mirrored()
         self._rare = rare_classes(class_pixels or ())
         # As if all processes were on this machine, for they share its memory.
-        self._decoded = _DecodedPairs(_cache_bytes() // world_size, bands)
+        self._decoded = _DecodedPairs(cache_bytes() // world_size, bands)
 
     def of_epoch(self, epoch: int, *, first_step: int = 0) -> Iterator[Batch]:
         """Batches of the epoch from `first_step` on, prepared ahead by threads that end with the iterator."""
@@ -230,20 +228,6 @@ class _DecodedPairs:
             self._left -= size
             self._kept[pair.name] = (image, mask)
         return image, mask
-
-
-def _cache_bytes() -> int:
-    """Memory for decoded pairs: 15 % of what this process may use, at most 2 GiB."""
-    try:
-        usable = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
-        usable = 4 * 2**30
-    for file in _CONTAINER_LIMITS:
-        try:
-            usable = min(usable, int(file.read_text()))
-        except (OSError, ValueError):  # no container, or "max"
-            continue
-    return min(2 * 2**30, int(0.15 * usable))
 
 
 def _generator(*key: int) -> np.random.Generator:

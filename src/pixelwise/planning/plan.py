@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pixelwise.phrases import bytes_text, counted
+from pixelwise.phrases import counted, memory_size
 from pixelwise.planning.draft import Decision
 from pixelwise.report.numbers import duration
 from pixelwise.settings import FIELDS, Settings
@@ -27,7 +27,7 @@ class Outlook:
         passes: how often each training image is seen.
         seconds_per_step: by the pace that was measured; None where none was.
         training_seconds: of all steps together; None likewise.
-        peak_bytes: memory at its peak.
+        peak_bytes: memory at its peak, of each process; None where that cannot be predicted.
         available_bytes: memory that is free for it.
     """
 
@@ -35,17 +35,18 @@ class Outlook:
     passes: float
     seconds_per_step: float | None
     training_seconds: float | None
-    peak_bytes: int
+    peak_bytes: int | None
     available_bytes: int
 
     def sentences(self) -> list[str]:
         """For people."""
         time = "" if self.training_seconds is None else f", {duration(self.training_seconds)}"
         pace = "" if self.seconds_per_step is None else f", each {self.seconds_per_step:.2g} s by two that were timed"
-        return [
-            f"{counted(self.steps, 'step')}{time}{pace}: every training image is seen {self.passes:.3g} times.",
-            f"Memory at its peak: {bytes_text(self.peak_bytes)} of {bytes_text(self.available_bytes)} that are free.",
-        ]
+        said = [f"{counted(self.steps, 'step')}{time}{pace}: every training image is seen {self.passes:.3g} times."]
+        if self.peak_bytes is not None:
+            free = memory_size(self.available_bytes)
+            said.append(f"Memory at its peak: {memory_size(self.peak_bytes)}; {free} are free.")
+        return said
 
 
 @dataclass(frozen=True, kw_only=True)

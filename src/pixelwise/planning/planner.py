@@ -56,7 +56,7 @@ class Planner:
         decide_batch(draft)
         timing = self._timing(draft, runtime, spent)
         decide_crop(draft, facts, machine, timing.steps_with if draft["budget"] else None)
-        peak = decide_pieces(draft, machine, self.report)
+        fit = decide_pieces(draft, self.report, machine, runtime)
         steps = self._decide_epochs(draft, facts, timing)
         passes = steps * draft["mini_batch_size"] / facts.images
         decide_jitter(draft, facts, passes=passes, steps=steps)
@@ -70,12 +70,12 @@ class Planner:
                 passes=passes,
                 seconds_per_step=each,
                 training_seconds=None if each is None else each * steps,
-                peak_bytes=peak,
+                peak_bytes=None if isinstance(fit, str) else fit.memory.peak,
                 available_bytes=machine.memory,
             ),
             data=facts.to_json(),
             machine=machine.to_json(),
-            notes=() if note is None else (note,),
+            notes=tuple(each for each in (note, fit if isinstance(fit, str) else None) if each is not None),
         )
 
     def _timing(self, draft: Draft, runtime: Runtime, spent: float) -> Timing:

@@ -22,6 +22,7 @@ from pixelwise.models.prior import Prior
 from pixelwise.models.pyramid import has_pyramid
 from pixelwise.models.reached import freeze_unreached
 from pixelwise.models.segmenter import Segmenter, build_segmenter
+from pixelwise.phrases import memory_size
 from pixelwise.runtime import Runtime, started
 from pixelwise.scoring.confusion import ConfusionMatrix
 from pixelwise.scoring.metrics import Scores
@@ -298,6 +299,9 @@ def _result(run: Run, folder: Path) -> TrainingResult:
         f"Best validation mIoU {state.best_miou:.4f} in epoch {state.best_epoch} of {state.epoch}{undone}, "
         f"after {state.seconds / 60:.1f} minutes."
     )
+    peak = run.learner.runtime.peak_memory()
+    if peak is not None:
+        run.observer.say(f"Peak memory {memory_size(peak)}")
     few = clock.few_steps(state)
     if few is not None:
         run.observer.say(few)

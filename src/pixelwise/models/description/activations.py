@@ -41,7 +41,7 @@ def kept(network: nn.Module, images: Tensor) -> dict[str, Kept]:
                 saved.setdefault(key, (stack[-1], tensor))
             return tensor
 
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), _FusedAttention():
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), FusedAttention():
             network(images)
     result: dict[str, Kept] = {}
     for module, tensor in saved.values():
@@ -52,7 +52,7 @@ def kept(network: nn.Module, images: Tensor) -> dict[str, Kept]:
     return result
 
 
-class _FusedAttention(TorchFunctionMode):
+class FusedAttention(TorchFunctionMode):
     """Attention as training devices run it, without a matrix of all pairs; the meta device would write that out."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

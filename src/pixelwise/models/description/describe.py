@@ -69,7 +69,7 @@ def describe(settings: Settings, num_classes: int, *, bands: InputBands | None =
     """
     bands = bands or ByteBands(len(settings.bands) or 3)
     # Built for the scaled image: so all that is counted is what trunk and head do.
-    model = _build(settings.changed(input_scale=1.0), num_classes, bands)
+    model = build_on_meta(settings.changed(input_scale=1.0), num_classes, bands)
     side = scaled_side(settings.crop_size, scale_ratio(settings.input_scale))
     padded = side + model.backbone.padding(side, side)[0]
     images = torch.zeros(2, bands.count, side, side, dtype=torch.uint8, device="meta")
@@ -133,7 +133,8 @@ def _enlarged(row: Row, settings: Settings) -> Row:
     return dataclasses.replace(row, height=side, width=side, stride=round(settings.input_scale, 2))
 
 
-def _build(settings: Settings, num_classes: int, bands: InputBands) -> Segmenter:
+def build_on_meta(settings: Settings, num_classes: int, bands: InputBands | None) -> Segmenter:
+    """The network of `settings` on PyTorch's meta device: shapes alone, without weights or memory."""
     try:
         with torch.device("meta"):
             return build_segmenter(settings, num_classes, load_weights=False, bands=bands)

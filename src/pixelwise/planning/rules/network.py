@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from pixelwise.models.trunks import RECOMMENDED, Trunk
+from pixelwise.models.trunks import CPU, GPU, TRUNKS, Trunk
 from pixelwise.phrases import length
 from pixelwise.planning.draft import Draft
 from pixelwise.planning.facts import DataFacts
@@ -10,6 +10,11 @@ from pixelwise.planning.machine import Machine
 
 LARGE = 1024
 """Images with a longer shorter side than this, in pixels, are seen at a smaller scale where their objects allow it."""
+
+_SHORT = 600  # seconds: in so few a CPU takes too few steps with a larger trunk
+
+# Most billions of multiply-adds for an image of 256 x 256 pixels: half of a ResNet-18 and less where minutes count.
+_GMACS = {"a few minutes of a CPU": 0.5, "cpu": 1.5, "cuda": 6.0}
 
 _BROAD = 8.0  # pixels that an object must keep across at a smaller scale
 
@@ -28,13 +33,14 @@ def decide_weights(
     if draft.is_given("pretrained") and not draft["pretrained"]:
         draft.decide("backbone", "resnet18", "without weights the trunk that learned fastest from nothing")
         return None
-    trunk = _recommended(machine)
+    trunk = _recommended(machine, draft["budget"])
     names = [draft["backbone"]] if draft.is_given("backbone") else [trunk.name, draft["backbone"]]
     missing = ""
     for name in names:
         missing = unavailable(name) or ""
         if not missing:
-            draft.decide("backbone", name, trunk.purpose if name == trunk.name else "its weights can be had")
+            reason = f"{trunk.purpose}; {trunk.gmacs:g} GMACs for an image of 256 px; {trunk.licence}"
+            draft.decide("backbone", name, reason if name == trunk.name else "its weights can be had")
             draft.decide("pretrained", True, "ImageNet weights are worth more than any other setting on few images")
             return None
     draft.decide("backbone", draft["backbone"], "without weights the trunk that learned fastest from nothing")
@@ -75,6 +81,10 @@ def _scale(facts: DataFacts) -> float:
     return scale
 
 
-def _recommended(machine: Machine) -> Trunk:
-    """The first trunk of the table for this kind of machine that anybody may use."""
-    return next(trunk for trunk in RECOMMENDED if trunk.machine == machine.device and trunk.is_free)
+def _recommended(machine: Machine, budget: float | None) -> Trunk:
+    """The largest trunk of the table for this machine and this time whose weights anybody may use for anything."""
+    is_short = budget is not None and budget < _SHORT
+    most = _GMACS["cuda" if machine.device == "cuda" else "a few minutes of a CPU" if is_short else "cpu"]
+    kind = GPU if machine.device == "cuda" else CPU
+    fitting = [trunk for trunk in TRUNKS if trunk.machine == kind and trunk.is_permissive and trunk.gmacs <= most]
+    return max(fitting, key=lambda trunk: trunk.gmacs)
