@@ -5,7 +5,19 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-from pixelwise.cli.flags import Parser, add_setting_flags, add_settings, menu_lines, unknown_flag
+from pixelwise.cli.flags import Parser, add_settings, menu_lines, unknown_flag
+from pixelwise.cli.shared import (
+    CLASSES,
+    add_classes,
+    add_dataset,
+    add_json,
+    add_machine,
+    add_network,
+    add_price,
+    add_show_bands,
+    add_tile,
+    add_tta,
+)
 from pixelwise.cli.verbs import (
     check,
     compare,
@@ -22,11 +34,8 @@ from pixelwise.cli.verbs import (
     train,
 )
 from pixelwise.data.convert.menu import FORMATS
-from pixelwise.data.dataset.channels import CHANNELS
 from pixelwise.errors import SettingsError
-from pixelwise.menus import PLANS, PRECISIONS
-
-_CLASSES = "class names: classes.json, .csv, .txt, data.yaml, ... (default: such a file beside the data)"
+from pixelwise.menus import PLANS
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -68,20 +77,20 @@ def _command(commands: Any, run: Callable[[argparse.Namespace], int], example: s
 def _add_demo(commands: Any) -> None:
     parser = _command(commands, demo, "--output demo")
     parser.add_argument("--output", default="demo", metavar="DIR", help="a new folder for all of it (default: demo)")
-    _add_machine(parser)
+    add_machine(parser)
 
 
 def _add_check(commands: Any) -> None:
     parser = _command(commands, check, "my-dataset --output check")
-    _add_dataset(parser)
-    _add_classes(parser)
+    add_dataset(parser)
+    add_classes(parser)
     parser.add_argument(
         "--output", metavar="DIR", help="write index.html, which shows the faulty places, and check.json"
     )
     parser.add_argument("--fix", metavar="OUT", help="write a corrected copy and changes.jsonl to this new folder")
-    _add_show_bands(parser, "the page of --output")
-    _add_json(parser)
-    _add_network(parser, "the training that is meant", ("crop_size", "bands", "value_range"))
+    add_show_bands(parser, "the page of --output")
+    add_json(parser)
+    add_network(parser, "the training that is meant", ("crop_size", "bands", "value_range"))
 
 
 def _add_convert(commands: Any) -> None:
@@ -93,7 +102,7 @@ def _add_convert(commands: Any) -> None:
         "source", metavar="SOURCE", help="a folder, .zip, .tar or .tar.gz (hf: or OWNER/NAME); stays as it is"
     )
     parser.add_argument("dataset", metavar="DATASET", help="a new folder; the same one continues after an interruption")
-    _add_classes(parser)
+    add_classes(parser)
     pattern = "such as 'images/{name}.jpg'; {name}, {class} and {split} are taken from there"
     parser.add_argument("--images", metavar="PATTERN", help=f"where the images are, {pattern}")
     parser.add_argument("--masks", metavar="PATTERN", help="where the masks are, such as 'masks/{class}/{name}.png'")
@@ -105,7 +114,7 @@ def _add_convert(commands: Any) -> None:
     share = "share of the images for validation where the source has none, by class (default: 0.2)"
     parser.add_argument("--validation-share", type=float, default=0.2, metavar="SHARE", help=share)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of that division (default: 0)")
-    _add_json(parser)
+    add_json(parser)
 
 
 def _add_describe(commands: Any) -> None:
@@ -113,25 +122,25 @@ def _add_describe(commands: Any) -> None:
     parser.add_argument(
         "model", nargs="?", metavar="MODEL", help="a run, a bundle or a model.tar.gz; else the settings"
     )
-    _add_json(parser)
-    _add_network(parser, "settings", ("crop_size", "num_classes", "aux_loss_weight", "bands"))
+    add_json(parser)
+    add_network(parser, "settings", ("crop_size", "num_classes", "aux_loss_weight", "bands"))
 
 
 def _add_plan(commands: Any) -> None:
     parser = _command(commands, plan, "my-dataset --budget 20m")
-    _add_dataset(parser)
+    add_dataset(parser)
     parser.add_argument("--config", metavar="FILE", help="settings in a JSON, TOML or YAML file; flags win over it")
-    parser.add_argument("--classes", metavar="FILE", help=_CLASSES)
+    parser.add_argument("--classes", metavar="FILE", help=CLASSES)
     parser.add_argument("--after", metavar="RUN", help="a finished run: its curve says what twice its time would bring")
     parser.add_argument("--device", help="cpu, cuda or cuda:1 (default: the first GPU, else the CPU)")
-    _add_price(parser)
-    _add_json(parser)
+    add_price(parser)
+    add_json(parser)
     add_settings(parser)
 
 
 def _add_train(commands: Any) -> None:
     parser = _command(commands, train, "my-dataset --output run --epochs 30 --crop-size 480")
-    _add_dataset(parser)
+    add_dataset(parser)
     parser.add_argument("--output", required=True, metavar="RUN", help="a new folder for the run")
     parser.add_argument("--config", metavar="FILE", help="settings in a JSON, TOML or YAML file; flags win over it")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint, exactly")
@@ -141,7 +150,7 @@ def _add_train(commands: Any) -> None:
         help="start from a trained model, or from segmentation weights of torchvision or Hugging Face: a file or "
         "folder with config.json; its classes may be others",
     )
-    parser.add_argument("--classes", metavar="FILE", help=_CLASSES)
+    parser.add_argument("--classes", metavar="FILE", help=CLASSES)
     parser.add_argument("--device", help="cpu, cuda or cuda:1 (default: the first GPU, else the CPU)")
     parser.add_argument("--quiet", action="store_true", help="show no progress; RUN/log.txt has it")
     parser.add_argument(
@@ -150,24 +159,24 @@ def _add_train(commands: Any) -> None:
         metavar="NAME",
         help="\n".join(["settings that nobody gave (default: auto)", *menu_lines(PLANS)]),
     )
-    _add_show_bands(parser, "the report")
-    _add_price(parser)
-    _add_json(parser)
+    add_show_bands(parser, "the report")
+    add_price(parser)
+    add_json(parser)
     add_settings(parser)
 
 
 def _add_evaluate(commands: Any) -> None:
     parser = _command(commands, evaluate, "run/model my-dataset --split test --output scores")
     parser.add_argument("model", metavar="MODEL", help="run folder, bundle folder or model.tar.gz")
-    _add_dataset(parser)
+    add_dataset(parser)
     parser.add_argument("--split", default="validation", help="train, validation or test (default: validation)")
     parser.add_argument("--output", metavar="DIR", help="write scores.json, images.json and report/index.html there")
-    parser.add_argument("--classes", metavar="FILE", help=_CLASSES)
-    _add_show_bands(parser, "the report")
-    _add_tile(parser)
-    _add_tta(parser)
-    _add_machine(parser)
-    _add_json(parser)
+    parser.add_argument("--classes", metavar="FILE", help=CLASSES)
+    add_show_bands(parser, "the report")
+    add_tile(parser)
+    add_tta(parser)
+    add_machine(parser)
+    add_json(parser)
 
 
 def _add_score(commands: Any) -> None:
@@ -175,22 +184,22 @@ def _add_score(commands: Any) -> None:
     parser.add_argument("truth", metavar="TRUTH", help="folder of true masks")
     parser.add_argument("predicted", metavar="PREDICTED", help="folder of predicted masks, of the same names")
     parser.add_argument("--output", metavar="DIR", help="write scores.json and images.json there")
-    _add_classes(parser)
-    _add_json(parser)
+    add_classes(parser)
+    add_json(parser)
 
 
 def _add_compare(commands: Any) -> None:
     parser = _command(commands, compare, "scores-a scores-b")
     parser.add_argument("first", metavar="A", help="a folder that evaluate or score wrote")
     parser.add_argument("second", metavar="B", help="another one, of the same images")
-    _add_json(parser)
+    add_json(parser)
 
 
 def _add_report(commands: Any) -> None:
     parser = _command(commands, report, "run --figures figures")
     parser.add_argument("run_folder", metavar="RUN", help="a run folder, or a folder that evaluate wrote")
     parser.add_argument("--figures", metavar="DIR", help="also write every figure as PNG there")
-    _add_json(parser)
+    add_json(parser)
 
 
 def _add_predict(commands: Any) -> None:
@@ -202,11 +211,11 @@ def _add_predict(commands: Any) -> None:
     parser.add_argument("--as-source", action="store_true", help="in the ids or colours before a repair or conversion")
     parser.add_argument("--palette", action="store_true", help="palette PNGs as VOC's, which viewers show in colour")
     parser.add_argument("--probabilities", action="store_true", help="also write .npy files (K, H, W) float16")
-    _add_show_bands(parser, "an overlay")
-    _add_tile(parser)
-    _add_tta(parser)
-    _add_machine(parser)
-    _add_json(parser)
+    add_show_bands(parser, "an overlay")
+    add_tile(parser)
+    add_tta(parser)
+    add_machine(parser)
+    add_json(parser)
 
 
 def _add_export(commands: Any) -> None:
@@ -215,7 +224,7 @@ def _add_export(commands: Any) -> None:
     file = "a .onnx or .pt2 file; FILE.json says what was proved"
     parser.add_argument("--output", required=True, metavar="FILE", help=file)
     parser.add_argument("--size", metavar="HxW", help="take images of this size only (default: any size)")
-    _add_json(parser)
+    add_json(parser)
 
 
 def _add_serve(commands: Any) -> None:
@@ -229,71 +238,9 @@ def _add_serve(commands: Any) -> None:
     limits.add_argument("--max-requests", type=int, metavar="N", help="at once; more are asked to come again (503)")
     limits.add_argument("--max-batch", type=int, metavar="N", help="images of one size that are computed together")
     limits.add_argument("--timeout", type=float, dest="timeout_seconds", metavar="SECONDS", help="of a request")
-    _add_tile(parser)
-    _add_tta(parser)
-    _add_machine(parser)
-
-
-def _add_dataset(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "dataset",
-        nargs="?",
-        metavar="DATASET",
-        help="folder with images and masks, such as images/ and masks/, with or without folders of splits",
-    )
-    parser.add_argument(
-        "--split-by",
-        metavar="PATTERN",
-        help="where no validation is given, keep pairs with the same text at {} on one side, such as '{}_*' or '{}/*'",
-    )
-    group = parser.add_argument_group("folders that lie elsewhere")
-    for name in CHANNELS:
-        group.add_argument(f"--{name.replace('_', '-')}", dest=f"channel_{name}", metavar="DIR")
-
-
-def _add_classes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--num-classes", type=int, metavar="K", help="number of classes")
-    parser.add_argument("--classes", metavar="FILE", help=_CLASSES)
-
-
-def _add_network(parser: argparse.ArgumentParser, title: str, more: Sequence[str]) -> None:
-    """The settings that shape a network, and a file for them."""
-    group = parser.add_argument_group(title)
-    group.add_argument("--config", metavar="FILE", help="settings in a JSON, TOML or YAML file; flags win over it")
-    add_setting_flags(group, ("algorithm", "backbone", "output_stride", *more))
-
-
-def _add_show_bands(parser: argparse.ArgumentParser, where: str) -> None:
-    text = f"bands of the images, one or three from 1 on, that {where} shows, such as 4,3,2 (default: the first chosen)"
-    parser.add_argument("--show-bands", metavar="VALUE", help=text)
-
-
-def _add_price(parser: argparse.ArgumentParser) -> None:
-    """What makes time of a budget in money."""
-    parser.add_argument(
-        "--price", type=float, metavar="USD", help="of the machine an hour, for a --budget in money such as 3usd"
-    )
-    if find_spec("pixelwise.sagemaker"):
-        text = "a machine such as ml.g4dn.xlarge: its price by the table of `pixelwise sagemaker cost`"
-        parser.add_argument("--instance", metavar="NAME", help=text)
-
-
-def _add_tile(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--tile", type=int, metavar="PIXELS", help="side of the tiles that larger images go through")
-
-
-def _add_tta(parser: argparse.ArgumentParser) -> None:
-    text = "test-time augmentation: the mean over the flips, turns and scales of the training, each a pass of its own"
-    parser.add_argument("--tta", action="store_true", help=text)
-
-
-def _add_machine(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", help="cpu, cuda or cuda:1 (default: the first GPU, else the CPU)")
-    parser.add_argument("--precision", choices=tuple(PRECISIONS), help="default: the machine's fastest")
-
-
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_tile(parser)
+    add_tta(parser)
+    add_machine(parser)
 
 
 def _version() -> str:

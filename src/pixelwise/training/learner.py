@@ -1,6 +1,7 @@
 """Learner: a model with everything that changes its weights."""
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -8,11 +9,25 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.runtime import Runtime
-from pixelwise.scoring.validate import Criterion
+from pixelwise.scoring.validate import Criterion, Validation
 from pixelwise.settings import Settings
 from pixelwise.training.batchnorm import synchronise
 from pixelwise.training.freezing import freeze_backbone
 from pixelwise.training.optimizer import WeightAverage, build_optimizer
+
+
+class Candidate(NamedTuple):
+    """Weights that may be kept, with what validation says of them."""
+
+    model: Segmenter
+    weights: str  # "averaged" or "raw"
+    validation: Validation
+
+    @property
+    def score(self) -> float:
+        """The mean IoU; 0 where no pixel has a label."""
+        mean = self.validation.scores.mean_iou
+        return 0.0 if math.isnan(mean) else mean
 
 
 class Learner:

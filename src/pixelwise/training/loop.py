@@ -1,11 +1,10 @@
 """fit(): how a segmentation model is trained, from the first batch to the best weights."""
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import torch
 
@@ -17,11 +16,11 @@ from pixelwise.models.prior import Prior
 from pixelwise.models.segmenter import Segmenter
 from pixelwise.scoring.confusion import ConfusionMatrix
 from pixelwise.scoring.metrics import Scores
-from pixelwise.scoring.validate import Validation, validate
+from pixelwise.scoring.validate import validate
 from pixelwise.training.budget.clock import Clock
 from pixelwise.training.checkpoint import Checkpoints, TrainingState
 from pixelwise.training.interrupt import StopRequest
-from pixelwise.training.learner import Learner
+from pixelwise.training.learner import Candidate, Learner
 from pixelwise.training.optimizer import learning_rate_factor, set_learning_rate
 from pixelwise.training.progress import Observer
 from pixelwise.training.step import step_within_memory
@@ -74,20 +73,6 @@ def fit(run: "Run") -> None:
         run.require_steps()
         trained = run.trained()
         run.close_epoch(trained, run.validated() if run.is_validation_due() else ())
-
-
-class Candidate(NamedTuple):
-    """Weights that may be kept, with what validation says of them."""
-
-    model: Segmenter
-    weights: str  # "averaged" or "raw"
-    validation: Validation
-
-    @property
-    def score(self) -> float:
-        """The mean IoU; 0 where no pixel has a label."""
-        mean = self.validation.scores.mean_iou
-        return 0.0 if math.isnan(mean) else mean
 
 
 @dataclass(kw_only=True)

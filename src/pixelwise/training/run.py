@@ -4,8 +4,8 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from pixelwise.bundle import FACTS_FILE, Bundle
 from pixelwise.data.batches import EvaluationBatches, TrainingBatches
-from pixelwise.data.check.dataset import CheckReport
 from pixelwise.data.facts.advice import class_weights
 from pixelwise.errors import SettingsError
 from pixelwise.models.prior import Prior
@@ -26,69 +25,21 @@ from pixelwise.phrases import memory_size
 from pixelwise.runtime import Runtime, started
 from pixelwise.scoring.confusion import ConfusionMatrix
 from pixelwise.scoring.metrics import Scores
-from pixelwise.settings import Settings
 from pixelwise.training.batchnorm import refuse_single_samples
-from pixelwise.training.budget.clock import Clock, Spent
+from pixelwise.training.budget.clock import Clock
 from pixelwise.training.budget.examination import evenly_spread, measured
 from pixelwise.training.checkpoint import Checkpoints, TrainingState
 from pixelwise.training.folder import create_folder, fingerprint
 from pixelwise.training.freezing import require_weights_to_freeze
-from pixelwise.training.initial import Initial, start_from
+from pixelwise.training.initial import start_from
 from pixelwise.training.interrupt import StopRequest, listen
 from pixelwise.training.learner import Learner
 from pixelwise.training.loop import Run, fit
 from pixelwise.training.losses import build_criterion
-from pixelwise.training.planned import Planner
 from pixelwise.training.progress import Audience, Observer, RunLog
+from pixelwise.training.request import TrainingRequest, TrainingResult
 
-
-@dataclass(frozen=True)
-class TrainingRequest:
-    """What a run is given: a dataset that was checked and found sound, settings, and the folder to write to."""
-
-    report: CheckReport
-    """Of the dataset, with its pairs and labels."""
-    settings: Settings
-    """With `num_classes` None or equal to the report's."""
-    folder: Path
-    """See `folder.prepare_folder`."""
-    _: KW_ONLY
-    resume: bool = False
-    """Go on from the last checkpoint, if there is one."""
-    device: str | None = None
-    """See `runtime.started`."""
-    is_quiet: bool = False
-    """Say nothing on the terminal."""
-    started: float = field(default_factory=time.monotonic)
-    """`time.monotonic()` when the job began, for the budget."""
-    check_seconds: float = 0.0
-    """How long it took to check the dataset."""
-    remarks: Sequence[str] = ()
-    """Sentences about the request that are said when the run begins."""
-    initial: Initial | None = None
-    """A trained model to start from; see `training.initial`."""
-    listeners: Sequence[Observer] = ()
-    """Are told what the run tells, in process 0."""
-    planner: Planner | None = None
-    """What finds the settings of a new run that nobody gave; without one they are `settings`."""
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What a run gave: its folder, the folder of the best bundle, its validation scores, where they arose."""
-
-    folder: Path
-    bundle: Path
-    scores: Scores
-    best_epoch: int
-    epochs: int
-    seconds: float
-    validation_images: int = 0
-    """How many images, evenly spread over those of validation, the scores are of."""
-    warnings: tuple[str, ...] = ()
-    """What must be known of the model before it is used."""
-    spent: Spent | None = None
-    """How a budget was used so far; None without one."""
+__all__ = ["TrainingRequest", "TrainingResult", "train_run"]
 
 
 def train_run(request: TrainingRequest) -> TrainingResult:
