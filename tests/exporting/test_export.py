@@ -216,6 +216,19 @@ def test_a_size_without_pixels_is_refused(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("suffix", EXPORT_FORMATS)
+@pytest.mark.parametrize("algorithm", ["lraspp", "segformer", "unet", "upernet"])
+@pytest.mark.parametrize(("backbone", "size"), [("test_resnet", None), ("test_vit", (123, 95))])
+def test_heads_of_many_maps_are_exported(tmp_path, algorithm, suffix, backbone, size):
+    bundle = save_model(tmp_path / "model", algorithm, backbone, align_corners=suffix == ".pt2", output_stride=32)
+    export(bundle, tmp_path / f"network{suffix}", size=size)
+    run = run_onnx if suffix == ".onnx" else run_program
+    images = pictures(2, 123, 95)
+    found = run(tmp_path / f"network{suffix}", np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+    assert_gives_what_the_model_gives(found, bundle, images)
+
+
+@pytest.mark.slow
 def test_a_trunk_that_needs_padding_is_exported(tmp_path):
     bundle = save_model(tmp_path / "model", "deeplabv3plus", "convnext_atto", align_corners=False)
     # torch.export cannot serialise what this trunk does with a free size; the program gets a fixed one.

@@ -14,18 +14,18 @@ FLAGS += ["--mini-batch-size", "4", "--epochs", "3", "--precision", "float32", "
 FLAGS += ["--learning-rate", "0.001", "--optimizer", "sgd", "--device", "cpu", "--num-workers", "1"]
 
 
-def train(dataset, run, *, processes):
+def train(dataset, run, *more, processes):
     port = _free_port()
     started = []
     for rank in range(processes):
         world = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "MASTER_PORT": port}
         environment = {**os.environ, "MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
         environment |= {name: str(value) for name, value in world.items()} if processes > 1 else {}
-        command = [sys.executable, "-m", "pixelwise.cli", "train", str(dataset), "--output", str(run), *FLAGS]
+        command = [sys.executable, "-m", "pixelwise.cli", "train", str(dataset), "--output", str(run), *FLAGS, *more]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         started.append(subprocess.Popen(command, env=environment, **pipes))
     for process in started:
-        out, _ = process.communicate(timeout=180)
+        out, _ = process.communicate(timeout=500)
         assert process.returncode == 0, out
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
@@ -44,3 +44,12 @@ def test_two_processes_give_the_loss_curve_of_one(dataset, tmp_path):
         assert [row[name] for row in two] == pytest.approx([row[name] for row in one], rel=1e-4)
     for name in ("train_pixel_accuracy", "validation_pixel_accuracy", "validation_miou"):
         assert [row[name] for row in two] == pytest.approx([row[name] for row in one], abs=0.02)
+
+
+@pytest.mark.slow
+def test_a_trunk_that_makes_more_than_the_head_takes_trains_in_two_processes(dataset, tmp_path):
+    # DistributedDataParallel refuses a second step where a parameter waits for a gradient that never comes.
+    more = ["--backbone", "hrnet_w18", "--algorithm", "fcn", "--epochs", "1", "--crop-size", "32"]
+    rows = train(dataset, tmp_path / "run", *more, processes=2)
+    assert len(rows) == 1
+    assert "have no way to the output of this head" in (tmp_path / "run" / "log.txt").read_text()

@@ -17,6 +17,7 @@ from pixelwise.labels import LabelTable
 from pixelwise.menus import HEADS
 from pixelwise.models.description.activations import Kept, kept
 from pixelwise.models.description.describe import describe, reach
+from pixelwise.models.description.text import span_words
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.settings import Settings
 
@@ -119,6 +120,25 @@ def test_every_head_on_every_family_ends_in_one_logit_per_class_and_pixel(algori
     assert found.trunk.stride == found.output_stride
     assert found.trunk.height == -(-found.padded_size // found.output_stride)
     json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_the_pyramid_of_a_plain_transformer_stands_level_by_level_behind_its_blocks():
+    found = describe(settings(algorithm="unet", backbone="vit_tiny_patch16_224", output_stride=32), 5)
+    levels = [row for row in found.rows if row.name.startswith("pyramid.")]
+    assert [(row.part, row.stride, row.height) for row in levels] == [
+        ("stage", 4, 32),
+        ("stage", 8, 16),
+        ("stage", 16, 8),
+        ("stage", 32, 4),
+    ]
+    # Its last level by hand: 192 channels by 1x1 and by 3x3, and LayerNorm's two numbers for each, twice.
+    assert levels[3].parameters == 192 * 192 * (1 + 9) + 2 * 2 * 192
+    assert found.trunk.name == "pyramid.3"
+
+
+def test_the_words_count_in_halves_of_pixels_on_patches_of_14():
+    last = describe(settings(algorithm="unet", backbone="vit_small_patch14_dinov2", crop_size=126), 5).head[-2]
+    assert span_words(last) == "decode.2 is 3x3 at dilation 1: (3 - 1) x 1 x 3.5 px + 1 = 8 px from end to end."
 
 
 def test_a_plain_transformer_sees_everywhere_from_its_first_block():

@@ -187,7 +187,7 @@ def _head_words(found: Description) -> Iterator[str]:
 
 def _on_padding(row: Row) -> str:
     """DeepLabV3, section 3.3: a kernel wider than the map is a 1x1 convolution in effect."""
-    if max(row.dilations, default=1) < row.height:
+    if row.reach is None or max(row.dilations, default=1) < row.height:
         return ""
     return " Its outer weights fall on padding everywhere: on an image of this size it acts as a 1x1 convolution."
 
