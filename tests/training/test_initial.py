@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from torchvision.models import segmentation
 
 from pixelwise.bundle import load_bundle
 from pixelwise.errors import SettingsError
@@ -85,6 +86,22 @@ def test_weights_of_a_trunk_beside_a_model_are_refused(run, tmp_path, trained):
     code, _out, err = run("train", trained.parent / "dataset", *flags)
     assert code == 2
     assert "backbone_weights and start_from" in err
+
+
+def test_the_command_starts_from_weights_of_torchvision_and_takes_their_network(run, tmp_path, trained):
+    torch.manual_seed(0)
+    network = segmentation.fcn_resnet50(weights=None, weights_backbone=None, num_classes=21)
+    torch.save(network.state_dict(), tmp_path / "fcn.pth")
+    flags = ["--crop-size", "32", "--mini-batch-size", "2", "--epochs", "1", "--quiet", "--freeze", "backbone"]
+    given = ["--start-from", tmp_path / "fcn.pth", "--output", tmp_path / "run"]
+    code, _out, err = run("train", trained.parent / "dataset", *flags, *given)
+    assert code == 0, err
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert (settings["algorithm"], settings["backbone"], settings["output_stride"]) == ("fcn", "resnet50", 8)
+    log = (tmp_path / "run" / "log.txt").read_text()
+    assert "trunk 265 of 265; head 5 of 7: the classifier starts anew, as 2 classes take the place of 21" in log
+    state = load_bundle(tmp_path / "run").state
+    assert torch.equal(state["backbone.trunk.layer1.0.conv1.weight"], network.backbone.layer1[0].conv1.weight)
 
 
 def test_a_run_that_was_killed_after_its_last_epoch_is_finished_without_another_one(run, tmp_path, trained):

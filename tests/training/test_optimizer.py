@@ -70,6 +70,27 @@ def test_biases_and_normalisations_are_not_decayed():
         assert {parameter.ndim > 1 for parameter in group["params"]} == {group["weight_decay"] == 0.05}
 
 
+def test_the_rate_of_a_trunk_falls_by_a_factor_from_each_stage_to_the_one_before():
+    model, settings = model_and_settings(
+        backbone="resnet10t", pretrained=True, learning_rate=0.01, pretrained_learning_rate_factor=0.1, layer_decay=0.5
+    )
+    rates = {id(p): group["peak"] for group in build_optimizer(model, settings).param_groups for p in group["params"]}
+    found = {name: rates[id(parameter)] for name, parameter in model.named_parameters()}
+    assert found["head.classify.weight"] == pytest.approx(0.01)
+    assert found["backbone.trunk.layer4.0.conv1.weight"] == pytest.approx(0.001)
+    assert found["backbone.trunk.layer3.0.bn1.bias"] == pytest.approx(0.0005)
+    assert found["backbone.trunk.conv1.0.weight"] == pytest.approx(0.001 / 16)
+    assert len(found) == len(rates)
+
+
+def test_without_layer_decay_the_groups_are_the_two_parts_with_and_without_weight_decay():
+    model, settings = model_and_settings(pretrained=True)
+    groups = build_optimizer(model, settings).param_groups
+    assert [(group["peak"], group["weight_decay"]) for group in groups] == [
+        (0.001, 0.01), (0.001, 0.0), (0.002, 0.01), (0.002, 0.0),
+    ]  # fmt: skip
+
+
 def test_the_average_follows_the_rising_decay():
     model = nn.Linear(1, 1, bias=False)
     nn.init.constant_(model.weight, 1.0)

@@ -147,8 +147,8 @@ def _add_train(commands: Any) -> None:
     parser.add_argument(
         "--start-from",
         metavar="MODEL",
-        help="start from a trained model, or from segmentation weights of torchvision or Hugging Face: a file or "
-        "folder with config.json; its classes may be others",
+        help="start from a trained model, or from segmentation weights of torchvision or Hugging Face (a file, or a "
+        "folder with config.json); its classes may be others",
     )
     parser.add_argument("--classes", metavar="FILE", help=CLASSES)
     parser.add_argument("--device", help="cpu, cuda or cuda:1 (default: the first GPU, else the CPU)")

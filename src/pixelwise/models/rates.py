@@ -33,13 +33,13 @@ class Rates(NamedTuple):
     source: str
 
 
-# The trunk's rates are the sources'; the head learns ten times as fast, as SegFormer's does (arXiv 2105.15203, 4.1).
+# The trunk's rates are the sources'; the head learns ten times as fast, as in SegFormer's published configurations.
 _RATES = {
     PLAIN: Rates(
         1e-3, 0.1, 0.8, 0.05, "EoMT on DINOv2 (arXiv 2503.19108): AdamW 1e-4, a decay of 0.8 a block, weight decay 0.05"
     ),
     HIERARCHICAL: Rates(
-        6e-4, 0.1, 1.0, 0.01, "SegFormer (arXiv 2105.15203, 4.1): AdamW 6e-5, ten times that in the head, no decay"
+        6e-4, 0.1, 1.0, 0.01, "SegFormer (arXiv 2105.15203, 4.1): AdamW 6e-5, weight decay 0.01, no decay by layers"
     ),
     CONVNEXT: Rates(
         1e-3, 0.1, 0.9, 0.05, "ConvNeXt (arXiv 2201.03545, A.3): AdamW 1e-4, a decay of 0.9 a stage, weight decay 0.05"

@@ -32,6 +32,8 @@ class Layout(NamedTuple):
     mean: tuple[float, ...] = IMAGENET_MEAN
     """What it subtracts from red, green and blue in 0..1; then it divides by `std`."""
     std: tuple[float, ...] = IMAGENET_STD
+    lacks: tuple[str, ...] = ()
+    """What the names of timm's tensors begin with that its trunk is without: they start anew."""
     is_bgr: bool = False
     """Whether its first convolution takes blue, green and red."""
 
@@ -218,6 +220,7 @@ LAYOUTS = (
         ("mobilevit_s", "mobilevit_xs", "mobilevit_xxs"),
         mean=(0.0, 0.0, 0.0),
         std=(1.0, 1.0, 1.0),
+        lacks=("final_conv.",),
         is_bgr=True,
     ),
 )

@@ -124,18 +124,20 @@ class PublishedWeights:
         return bool(self._trunk(trunk, backbone).taken)
 
     def _trunk(self, trunk: nn.Module, backbone: str) -> _Part:
-        """The whole trunk, or nothing and why."""
+        """The whole trunk, but for what nobody published; or nothing; and why."""
         own = _counted(trunk.state_dict())
         wanted = {plain_name(name): tensor for name, tensor in own.items()}
         found = self._found(TRUNK, wanted)
         spread = {name: each.tensor for name, each in found.items()}
         adapt_input(spread, wanted, ALIASES.get(backbone, backbone))
-        for name, tensor in own.items():
-            lack = _lack(tensor, spread.get(plain_name(name)))
+        absent = tuple(name for name in own if self.layout and name.startswith(self.layout.lacks))
+        there = [name for name in own if name not in absent]
+        for name in there:
+            lack = _lack(own[name], spread.get(plain_name(name)))
             if lack:
                 return _Part({}, len(own), f"not of backbone {backbone!r}: its tensor {name!r} {lack}.")
-        taken = {name: _Found(spread[plain], found[plain].sources) for name in own for plain in (plain_name(name),)}
-        return _Part(taken, len(own))
+        taken = {name: _Found(spread[plain], found[plain].sources) for name in there for plain in (plain_name(name),)}
+        return _Part(taken, len(own), f"{absent[0]} and the like start anew" if absent else "")
 
     def _head(self, part: str, module: nn.Module, num_classes: int | None) -> _Part:
         """The whole head, or all but its classifier, or nothing; and why."""
