@@ -11,10 +11,10 @@ from pixelwise.values import duration_text, parse_money
 
 
 class Bought(NamedTuple):
-    """Settings whose budget is a time, and a sentence on what that cost; None where no money was named."""
+    """Settings whose budget is a time; and where money was named, a sentence on what it bought."""
 
     settings: dict[str, Any]
-    sentence: str | None
+    remarks: tuple[str, ...] = ()
 
 
 def with_time_for_money(config: Path | None, given: Mapping[str, Any], price: float | None) -> Bought:
@@ -37,7 +37,7 @@ def with_time_for_money(config: Path | None, given: Mapping[str, Any], price: fl
                 f"price is {price:g}, but budget is {budget!r}, which is no money. Give a budget such as 3usd, or "
                 "leave the price out."
             )
-        return Bought(dict(given), None)
+        return Bought(dict(given))
     if price is None:
         raise SettingsError(
             f"budget is {budget!r}, and what time that buys depends on the machine. Give its price in USD an hour with "
@@ -47,4 +47,4 @@ def with_time_for_money(config: Path | None, given: Mapping[str, Any], price: fl
         raise SettingsError(f"price is {price:g}, expected USD an hour above 0, such as 0.736.")
     seconds = 3600 * usd / price
     sentence = f"{usd:g} USD at {price:g} USD an hour are a budget of {duration_text(seconds)}."
-    return Bought({**given, "budget": seconds}, sentence)
+    return Bought({**given, "budget": seconds}, (sentence,))

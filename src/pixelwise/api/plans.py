@@ -66,7 +66,7 @@ def plan(  # noqa: PLR0913  # the door lists what one may ask for
     planner = planner_of(report, given, None, is_timed=True)
     with runtime_started(device, chosen.precision, seed=chosen.seed) as runtime:
         found = planner(runtime, spent=time.monotonic() - began)
-    notes = [*found.notes, *([] if bought.sentence is None else [bought.sentence]), *_outlook(after)]
+    notes = [*found.notes, *bought.remarks, *_outlook(after)]
     return dataclasses.replace(found, notes=tuple(notes))
 
 

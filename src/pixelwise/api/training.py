@@ -19,7 +19,7 @@ from pixelwise.settings import Settings
 from pixelwise.training.folder import prepare_folder, read_run_settings, require_split, split_to_resume
 from pixelwise.training.freezing import require_weights_to_freeze
 from pixelwise.training.initial import Initial, load_initial, network_of
-from pixelwise.training.progress import Audience, Journal
+from pixelwise.training.progress import Audience, LineLog
 from pixelwise.training.run import TrainingRequest, TrainingResult, train_run
 
 
@@ -51,9 +51,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         start_from: a trained model, or published segmentation weights of torchvision or Hugging Face (a file or a
             folder with config.json); with other classes the classifier starts anew.
         device: "cpu", "cuda", "cuda:1"; the first GPU, if there is one, by default.
-        classes: as in `check`.
-        channels: as in `check`.
-        split_by: as in `check`; a resumed run keeps its split.
+        classes, channels, split_by: as in `check`; a resumed run keeps its split.
         quiet: show nothing; the log is written all the same.
         show_bands: as in `check`; the report shows them.
         price: USD an hour of the machine, for a `budget` in money such as "3usd".
@@ -64,8 +62,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
 
     Raises:
         DataError: the dataset has faults, all in the message; SettingsError: a setting cannot be used.
-        TrainingError: the loss is not finite, memory does not suffice, or the budget has no time for a step;
-            Interrupted: a signal, resumable.
+        TrainingError: no finite loss, too little memory, no time for a step; Interrupted: a signal, resumable.
     """
     started = time.monotonic() if started is None else started
     folder, initial = Path(output), None if start_from is None else load_initial(Path(start_from))
@@ -77,24 +74,24 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
     require_weights_to_freeze(chosen, has_model=resume or initial is not None)
     is_planned = require_plan(plan) and not resume
     rule = split_to_resume(folder, split_by) if resume else SplitRule(split_by)
-    begun = time.monotonic()
     crop = None if is_planned and "crop_size" not in given else chosen.crop_size
-    report = _sound(dataset, rule, chosen, show_bands, crop_size=crop, classes=classes, channels=channels)
+    report, seconds = _sound(dataset, rule, chosen, show_bands, crop_size=crop, classes=classes, channels=channels)
     told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
-    told |= {"check_seconds": time.monotonic() - begun, "remarks": [bought.sentence] if bought.sentence else []}
+    told |= {"check_seconds": seconds, "remarks": bought.remarks}
     told["planner"] = planner_of(report, given, initial) if is_planned else None
     return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told), show_bands=show_bands)
 
 
 def _sound(
     dataset: PathLike | None, rule: SplitRule, chosen: Settings, show_bands: Sequence[int] | str | None, **of_data: Any
-) -> CheckReport:
-    """The dataset looked at, sound and divided as `rule` wants; its images have the bands that the report shows."""
+) -> tuple[CheckReport, float]:
+    """The dataset looked at, sound and divided as `rule` wants, with the bands that the report shows; seconds it took."""
+    began = time.monotonic()
     report = checked(dataset, rule, num_classes=chosen.num_classes, meant=chosen, **of_data)
     require_split(rule, report)
     report.require_sound()
     Display.of(report.bands, show_bands)
-    return report
+    return report, time.monotonic() - began
 
 
 def train_checked(request: TrainingRequest, *, show_bands: Sequence[int] | str | None = None) -> TrainingResult:
@@ -104,8 +101,8 @@ def train_checked(request: TrainingRequest, *, show_bands: Sequence[int] | str |
     """
     result = train_run(request)
     if rank_here() == 0:
-        with Journal(request.folder, is_quiet=request.is_quiet) as journal:
-            finish(result, request, show_bands, Audience(journal, *request.listeners).say)
+        with LineLog(request.folder, is_quiet=request.is_quiet) as log:
+            finish(result, request, show_bands, Audience(log, *request.listeners).say)
     return result
 
 

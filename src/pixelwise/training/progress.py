@@ -74,7 +74,7 @@ class Audience(Observer):
             listener.say(text)
 
 
-class Journal(Observer):
+class LineLog(Observer):
     """Writes what is said into a run folder's log.txt and shows it on stderr."""
 
     def __init__(self, folder: Path, *, is_quiet: bool = False) -> None:
@@ -94,7 +94,7 @@ class Journal(Observer):
         self._log.flush()
 
 
-class RunLog(Journal):
+class RunLog(LineLog):
     """Writes a run folder's log.txt, metrics.jsonl and TensorBoard events and shows progress on stderr."""
 
     def __init__(self, folder: Path, settings: Settings, *, is_quiet: bool = False) -> None:

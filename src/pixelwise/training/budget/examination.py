@@ -111,7 +111,7 @@ def measured(
         network.append(between - then)
         counting.append(now - between)
         pixels.append(batch.class_ids.numel())
-        if now - began > _MEASURING * (settings.budget or 0.0):
+        if len(network) > 1 and now - began > _MEASURING * (settings.budget or 0.0):
             break
         then = now
     # The first image warms the machine up.
