@@ -51,12 +51,13 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         start_from: a trained model, or published segmentation weights of torchvision or Hugging Face (a file or a
             folder with config.json); with other classes the classifier starts anew.
         device: "cpu", "cuda", "cuda:1"; the first GPU, if there is one, by default.
-        classes, channels, split_by: as in `check`; a resumed run keeps its split.
+        classes: as in `check`.
+        channels: as in `check`.
+        split_by: as in `check`; a resumed run keeps its split.
         quiet: show nothing; the log is written all the same.
         show_bands: as in `check`; the report shows them.
         price: USD an hour of the machine, for a `budget` in money such as "3usd".
-        plan: "auto" finds the settings that nobody gave from the data and the machine, as `plan` shows them; "fixed"
-            takes the plain defaults of the settings.
+        plan: "auto" finds what nobody gave from data and machine, as `plan` shows it; "fixed" takes plain defaults.
         started: `time.monotonic()` from when on a `budget` counts; by default this call.
         settings: any of `pixelwise.Settings`.
 
@@ -85,7 +86,7 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
 def _sound(
     dataset: PathLike | None, rule: SplitRule, chosen: Settings, show_bands: Sequence[int] | str | None, **of_data: Any
 ) -> tuple[CheckReport, float]:
-    """The dataset looked at, sound and divided as `rule` wants, with the bands that the report shows; seconds it took."""
+    """The dataset looked at, sound, divided as `rule` wants, with the bands that the report shows; seconds it took."""
     began = time.monotonic()
     report = checked(dataset, rule, num_classes=chosen.num_classes, meant=chosen, **of_data)
     require_split(rule, report)

@@ -91,7 +91,8 @@ class Planner:
         """Epochs and how often each repeats the images; the steps of all of them."""
         if draft["budget"] is None:
             decide_epochs(draft, facts)
-            return int(draft["epochs"]) * max(1, facts.images * draft["repeats"] // draft["mini_batch_size"])
+            epochs, repeats, size = (int(draft[name]) for name in ("epochs", "repeats", "mini_batch_size"))
+            return epochs * max(1, facts.images * repeats // size)
         steps = timing.steps_with(draft["crop_size"])
         decide_epochs_within(draft, facts, steps)
         return steps

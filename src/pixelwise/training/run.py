@@ -160,7 +160,7 @@ def _keep_time(run: Run, request: TrainingRequest, *, resumes: bool) -> None:
 def _batches(request: TrainingRequest, runtime: Runtime) -> TrainingBatches:
     report, share = request.report, {"rank": runtime.rank, "world_size": runtime.world_size}
     train = report.splits["train"]
-    seen = {"bands": report.bands, "class_pixels": train.balance.pixels}
+    seen: dict[str, Any] = {"bands": report.bands, "class_pixels": train.balance.pixels}
     return TrainingBatches(train.pairs, report.labels, request.settings, **seen, **share)
 
 
