@@ -23,12 +23,21 @@ def test_without_a_budget_updates_are_counted(now):
 
 
 def test_under_a_budget_the_share_is_that_of_the_time_less_the_last_validation(now):
-    clock = Clock(Settings(budget=100), steps_per_epoch=4)
+    clock = Clock(Settings(budget=100, ema_decay=0), steps_per_epoch=4)
     clock.expect_validation(20)  # and 3 seconds and 15 % more
     now[0] += 37
     assert clock.done(TrainingState()) == pytest.approx(37 / 74)
     now[0] += 37
     assert clock.done(TrainingState()) == 1
+
+
+def test_where_weights_are_averaged_two_validations_are_kept_back_for_the_end(now):
+    clock = Clock(Settings(budget=100, ema_decay=0.9), steps_per_epoch=4)
+    clock.expect_validation(20)  # twice, with 15 % more, and 3 seconds
+    now[0] += 51
+    assert clock.done(TrainingState()) == 1
+    now[0] -= 1
+    assert clock.done(TrainingState()) < 1
 
 
 def test_earlier_sessions_count(now):

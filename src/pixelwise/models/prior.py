@@ -26,7 +26,7 @@ class Prior:
     training has not come so far, nor is that the optimum of other losses: hence the strength a, logits - a log(w).
 
     A weight of 0, given so or of a class without training pixels, is that of a class which the loss never asked for:
-    nothing raised its logit, and less the logarithm of 0 it would be everywhere. Its logit stays as it is, as would that
+    nothing raised its logit, and less the logarithm of 0 it would be everywhere. Its logit stays as it is; so does that
     of a class with an infinite weight, which would be nowhere.
     """
 
