@@ -3,6 +3,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import math
 import os
 import shutil
 import tarfile
@@ -15,6 +16,7 @@ import torch
 from pixelwise.bundle import Bundle, load_bundle, provenance, save_bundle
 from pixelwise.errors import ModelError
 from pixelwise.labels import LabelTable
+from pixelwise.models.prior import Prior
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.settings import Settings
 
@@ -80,6 +82,29 @@ def test_the_temperature_is_kept_and_is_1_for_bundles_from_before_there_was_one(
     assert facts.pop("temperature") == 1.75
     (folder / "model.json").write_text(json.dumps(facts))
     assert load_bundle(folder).temperature == 1.0
+
+
+def test_what_is_undone_of_the_class_weights_is_kept_and_is_in_the_network_alone(folder, bundle):
+    before = (folder / "model.safetensors").read_bytes()
+    plain = load_bundle(folder).build_model()
+    assert (load_bundle(folder).prior, plain.shift) == (None, None)
+    save_bundle(folder, dataclasses.replace(bundle, prior=Prior((0.5, 8.0), 0.5)))
+    assert json.loads((folder / "model.json").read_text())["prior"] == {"strength": 0.5, "weights": [0.5, 8.0]}
+    assert (folder / "model.safetensors").read_bytes() == before
+    loaded = load_bundle(folder)
+    assert loaded.prior == Prior((0.5, 8.0), 0.5)
+    images = torch.randint(0, 256, (1, 3, 32, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        difference = loaded.build_model()(images).main - plain(images).main
+    expected = torch.tensor([0.5 * math.log(2), -0.5 * math.log(8)])[:, None, None].expand_as(difference)
+    torch.testing.assert_close(difference, expected, rtol=0, atol=1e-5)
+
+
+def test_bundles_from_before_there_was_a_prior_undo_nothing(folder):
+    facts = json.loads((folder / "model.json").read_text())
+    del facts["prior"]
+    (folder / "model.json").write_text(json.dumps(facts))
+    assert load_bundle(folder).prior is None
 
 
 def test_the_auxiliary_head_is_left_out(folder, trained):
@@ -195,6 +220,8 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path, bundle):
         (lambda f: change(f, temperature=0), "temperature is 0, expected a number from 0.001"),
         (lambda f: change(f, temperature=None), "temperature is None, expected a number"),
         (lambda f: change(f, temperature=10**400), "temperature is 1000.*, expected a number"),
+        (lambda f: change(f, prior={"strength": 2, "weights": [1, 1]}), r"model.json: prior is .*'strength': 2"),
+        (lambda f: change(f, prior={"strength": 0.5, "weights": [1]}), "prior is .* and 2 weights from 0 on"),
         (lambda f: change(f, weights={}), "has .* bytes, expected None"),
         (lambda f: os.truncate(f / "model.safetensors", 1000), "has 1000 bytes, expected .* incomplete"),
     ],

@@ -7,11 +7,13 @@ from torch import nn
 from pixelwise.bundle import Bundle, save_bundle
 from pixelwise.data.bands import PHOTOGRAPH
 from pixelwise.labels import LabelTable
+from pixelwise.models.prior import Prior
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.settings import Settings
 
 LABELS = LabelTable.named(["road", "sky", "wall"])
 TEMPERATURE = 1.5
+PRIOR = Prior((0.5, 4.0, 0.0), 0.5)
 
 
 def save_model(folder, algorithm, backbone, *, align_corners, output_stride=8, bands=PHOTOGRAPH, input_scale=1.0):
@@ -41,5 +43,5 @@ def save_model(folder, algorithm, backbone, *, align_corners, output_stride=8, b
         model.head.classify.weight.mul_(scale[:, None, None, None])
         model.head.classify.bias.copy_(-scale * logits.mean(dim=(0, 2, 3)))
     facts = {"date": "2026-11-21"}
-    save_bundle(folder, Bundle(settings, LABELS, {}, facts, model.state_dict(), TEMPERATURE, bands))
+    save_bundle(folder, Bundle(settings, LABELS, {}, facts, model.state_dict(), TEMPERATURE, bands, PRIOR))
     return folder

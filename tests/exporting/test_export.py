@@ -26,7 +26,7 @@ from pixelwise.exporting.parity import Parity, Trial
 from pixelwise.menus import HEADS
 from pixelwise.models.cpu.depthwise import DepthwiseConv2d
 from pixelwise.models.cpu.dilated import DilatedConv2d
-from tests.exporting.conftest import TEMPERATURE, save_model
+from tests.exporting.conftest import PRIOR, TEMPERATURE, save_model
 
 # An export takes seconds: three of them, and whether corners are aligned; `pytest -m slow` tries the others.
 NETWORKS = {"fcn": (True, ".pt2"), "psp": (True, ".onnx"), "deeplabv3plus": (False, ".onnx")}
@@ -104,6 +104,18 @@ def test_the_graph_that_is_traced_gives_what_the_network_gives(tmp_path, algorit
         class_ids, logits = graph(images)
     torch.testing.assert_close(logits, expected, rtol=0, atol=1e-4)
     assert torch.equal(class_ids.long(), logits.argmax(dim=1))
+
+
+def test_the_class_weights_that_the_model_undoes_are_undone_in_the_file(exported):
+    made = exported("psp")
+    images = pictures(1, 50, 61).transpose(0, 3, 1, 2)
+    network = load_bundle(made.bundle).build_model()
+    assert network.shift.tolist() == pytest.approx([-0.5 * math.log(0.5), -0.5 * math.log(4), 0])
+    network.shift = None
+    with torch.no_grad():
+        plain = network(torch.from_numpy(images)).main.numpy()
+    expected = (plain + PRIOR.shift().numpy()[:, None, None]) / TEMPERATURE
+    np.testing.assert_allclose(run_onnx(made.file, np.ascontiguousarray(images))[1], expected, rtol=0, atol=1e-3)
 
 
 def test_an_onnx_file_names_its_axes_and_classes_and_stands_alone(exported):

@@ -42,8 +42,33 @@ def test_metrics_have_one_object_an_epoch_with_the_documented_names(trained):
         "validation_images_per_second",
         "validation_miou_absent_as_zero",
         "validation_images",
+        "class_weights_undone",
+        "validated_weights",
     ]
     assert all(value is not None for row in rows for value in row.values())
+
+
+def test_the_model_undoes_the_class_weights_as_far_as_its_epoch_says(trained):
+    rows = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    facts = json.loads((trained / "model" / "model.json").read_text())
+    best = rows[facts["provenance"]["data"]["epoch"] - 1]
+    assert facts["prior"]["strength"] == best["class_weights_undone"] in (0, 0.25, 0.5, 0.75, 1)
+    assert facts["provenance"]["data"]["weights"] == best["validated_weights"] in ("averaged", "raw")
+    # Inverse square roots of the two classes' shares, of mean 1 over the training pixels.
+    masks = [np.asarray(Image.open(path)) for path in (trained.parent / "dataset" / "train_annotation").iterdir()]
+    shares = np.array([sum(np.sum(mask == i) for mask in masks) for i in (0, 1)], dtype=float)
+    shares /= shares.sum()
+    assert facts["prior"]["weights"] == pytest.approx(shares**-0.5 / (shares**0.5).sum())
+    assert "of the class weights" in (trained / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_without_class_weights_nothing_is_undone(run, tmp_path, dataset):
+    flags = [*TINY_FLAGS, "--epochs", "1", "--class-weights", "none", "--ema-decay", "0", "--quiet"]
+    code, _out, err = run("train", dataset, "--output", tmp_path / "run", *flags)
+    assert code == 0, err
+    row = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
+    assert (row["class_weights_undone"], row["validated_weights"]) == (0, "raw")
+    assert json.loads((tmp_path / "run" / "model" / "model.json").read_text())["prior"] is None
 
 
 def test_evaluating_the_bundle_gives_the_scores_that_training_reported(run, tmp_path, trained):

@@ -110,6 +110,25 @@ def test_logits_are_float32_under_bfloat16_autocast():
         assert model(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).main.dtype == torch.float32
 
 
+@pytest.mark.parametrize("backbone", ["resnet10t", "convnext_atto"])  # the second pads to multiples
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_a_shift_is_added_to_the_logits_of_every_pixel_in_eval_mode_alone(backbone, align_corners):
+    torch.manual_seed(0)
+    model = build(backbone=backbone, output_stride=32, align_corners=align_corners)
+    names, images = list(model.state_dict()), torch.randint(0, 256, (2, 3, 50, 61), dtype=torch.uint8)
+    shift = torch.tensor([0.0, -3.0, 1.0, 0.5, 2.0])
+    with torch.no_grad():
+        plain = model.eval()(images).main
+        model.shift = shift
+        torch.testing.assert_close(model(images).main, plain + shift[:, None, None], rtol=0, atol=1e-5)
+        torch.manual_seed(1)
+        trained = model.train()(images)
+        model.shift = None
+        torch.manual_seed(1)
+        assert all(torch.equal(*both) for both in zip(trained, model(images), strict=True))
+    assert list(model.state_dict()) == names
+
+
 def test_without_auxiliary_weight_there_is_no_auxiliary_head():
     model = build(aux_loss_weight=0)
     assert model.auxiliary is None

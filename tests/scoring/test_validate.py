@@ -13,6 +13,7 @@ from pixelwise.data.batches import Batch
 from pixelwise.data.dataset.pairs import Pair
 from pixelwise.errors import DataError, SettingsError
 from pixelwise.labels import IGNORE, LabelTable
+from pixelwise.models.prior import Prior
 from pixelwise.runtime import Runtime
 from pixelwise.scoring.folders import score_folders
 from pixelwise.scoring.validate import validate
@@ -67,6 +68,89 @@ def test_the_loss_is_the_mean_over_all_labelled_pixels_and_not_over_batches():
     assert result.loss == pytest.approx(sum(loss(*pixel) for pixel in pixels) / 8, rel=1e-5)
 
 
+# The logits are -x and x with x = red - 127.5; undone at strength a, a pixel is bright where x > 20 a.
+PRIOR = Prior((1.0, math.exp(40)))
+DARK, BARELY, BRIGHTER, BRIGHT = 0, 130, 135, 200  # x = -127.5, 2.5, 7.5, 72.5: bright up to a = 0.25 at BRIGHTER
+
+
+@pytest.mark.parametrize(
+    ("reds", "class_ids", "strength", "counts"),
+    [
+        ([DARK, BARELY, BRIGHTER, BRIGHT], [0, 0, 1, 1], 0.25, [[2, 0], [0, 2]]),
+        ([DARK, BARELY, BRIGHTER, BRIGHT], [0, 1, 1, 1], 0.0, [[1, 0], [0, 3]]),
+        ([DARK, BARELY, BRIGHTER, BRIGHT], [0, 0, 0, 1], 0.5, [[3, 0], [0, 1]]),  # and at 0.75 and 1
+        ([DARK, DARK, BRIGHT, BRIGHT], [0, 1, 0, 1], 0.0, [[1, 1], [1, 1]]),  # alike at every strength
+        ([DARK, BARELY, BRIGHTER, BRIGHT], [IGNORE] * 4, 0.0, [[0, 0], [0, 0]]),
+        ([DARK, BARELY, BRIGHTER, BRIGHT], [0, IGNORE, IGNORE, 1], 0.0, [[1, 0], [0, 1]]),
+    ],
+)
+def test_the_class_weights_are_undone_as_far_as_raises_the_mean_iou(reds, class_ids, strength, counts):
+    found = validate(Brightness(), [batch([[reds]], [[class_ids]])], labels=LABELS, runtime=CPU, prior=PRIOR)
+    assert found.prior == Prior(PRIOR.weights, strength)
+    assert found.scores.confusion.counts.tolist() == counts
+
+
+def test_the_strength_is_that_of_all_batches_together():
+    apart = [
+        batch([[[DARK, BRIGHTER, BRIGHTER]]], [[[0, 1, 1]]]),
+        batch([[[BARELY, BARELY, BRIGHTER, BRIGHT]]], [[[0, 0, 0, 1]]]),
+    ]
+    found = validate(Brightness(), apart, labels=LABELS, runtime=CPU, prior=PRIOR)
+    assert found.prior.strength == 0.25
+    assert found.scores.confusion.counts.tolist() == [[3, 1], [0, 3]]
+
+
+def test_undoing_leaves_the_loss_as_it_is_and_without_class_weights_nothing_is_undone():
+    def criterion(logits, class_ids):
+        return F.cross_entropy(logits / 100, class_ids.long(), ignore_index=IGNORE)
+
+    plain, undone = (
+        validate(Brightness(), BATCHES, labels=LABELS, runtime=CPU, criterion=criterion, prior=prior)
+        for prior in (None, PRIOR)
+    )
+    assert plain.loss == undone.loss
+    assert plain.prior is None
+
+
+class Says(nn.Module):
+    """Gives the same logits whatever it sees."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, images):
+        return Output(self.logits)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_best_strength_is_that_of_five_class_maps_by_numpy(seed, memory_format):
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(2, 5, 40, 31)).astype(np.float32)
+    weights = generator.uniform(0.1, 8, 5)
+    truth = (logits - 0.1 * seed * np.log(weights)[:, None, None]).argmax(1).astype(np.uint8)
+    truth = np.where(generator.random(truth.shape) < 0.3, generator.integers(0, 5, truth.shape), truth)
+    truth = np.where(generator.random(truth.shape) < 0.1, IGNORE, truth).astype(np.uint8)
+
+    def counts_at(strength):
+        said = (logits - np.float32(strength) * np.log(weights, dtype=np.float32)[:, None, None]).argmax(1)
+        known = truth != IGNORE
+        return np.bincount(5 * truth[known].astype(int) + said[known], minlength=25).reshape(5, 5)
+
+    def mean_iou(counts):
+        return np.mean(np.diag(counts) / (counts.sum(0) + counts.sum(1) - np.diag(counts)))
+
+    tried = {strength: counts_at(strength) for strength in (0, 0.25, 0.5, 0.75, 1)}
+    best = max(tried, key=lambda strength: mean_iou(tried[strength]))
+    model = Says(torch.from_numpy(logits).to(memory_format=memory_format))
+    pair = [None, None], Batch(torch.zeros(2, 3, 40, 31, dtype=torch.uint8), torch.from_numpy(truth))
+    labels = LabelTable.numbered(5)
+    found = validate(model, [pair], labels=labels, runtime=CPU, prior=Prior(tuple(weights.tolist())))
+    assert found.prior.strength == best
+    assert found.scores.confusion.counts.tolist() == tried[best].tolist()
+
+
 def test_a_batch_without_labels_changes_nothing():
     nothing = batch([[[9, 9]]], [[[IGNORE, IGNORE]]])
     result = validate(
@@ -94,6 +178,21 @@ def test_the_counts_and_the_loss_of_all_processes_are_summed():
     result = validate(Brightness(), BATCHES, labels=LABELS, runtime=runtime, criterion=lambda a, b: a.new_tensor(3.0))
     assert result.scores.confusion.counts.tolist() == [[6, 2], [2, 6]]
     assert result.loss == 3
+
+
+def test_all_processes_choose_the_strength_of_the_sum():
+    # This process has [[1, 0], [0, 3]] at a = 0, then [[1, 0], [1, 2]], from 0.5 on [[1, 0], [2, 1]].
+    theirs = np.array([[[0, 4], [0, 4]]] + 4 * [[[4, 0], [0, 4]]])
+
+    def sum_with_a_twin(value):
+        return value + torch.from_numpy(theirs) if value.dim() == 3 else value
+
+    runtime = types.SimpleNamespace(device=CPU.device, autocast=CPU.autocast, sum=sum_with_a_twin)
+    here = [batch([[[DARK, BARELY, BRIGHTER, BRIGHT]]], [[[0, 1, 1, 1]]])]
+    assert validate(Brightness(), here, labels=LABELS, runtime=CPU, prior=PRIOR).prior.strength == 0
+    found = validate(Brightness(), here, labels=LABELS, runtime=runtime, prior=PRIOR)
+    assert found.prior.strength == 0.25
+    assert found.scores.confusion.counts.tolist() == [[5, 0], [1, 6]]
 
 
 def test_a_process_without_images_takes_part():

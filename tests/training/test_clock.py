@@ -63,6 +63,15 @@ def test_a_budget_without_time_for_what_comes_after_is_over_at_once(now):
     assert clock.done(TrainingState()) == 1
 
 
+def test_where_weights_are_averaged_two_validations_are_kept_back_for_the_end(now):
+    clock = Clock(Settings(budget=100, ema_decay=0.9), steps_per_epoch=4)
+    clock.expect_validation(20)  # twice, with 15 % more, and 3 seconds
+    now[0] += 51
+    assert clock.done(TrainingState()) == 1
+    now[0] -= 1
+    assert clock.done(TrainingState()) < 1
+
+
 def test_earlier_sessions_count(now):
     clock = Clock(Settings(budget=100), steps_per_epoch=4, seconds_before=50)
     assert clock.seconds() == 50

@@ -1,21 +1,29 @@
 """When a run is over, and what a stop in its validation leaves behind."""
 
 import contextlib
+import dataclasses
+import json
+import math
 import signal
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 import pixelwise
+from pixelwise.bundle import load_bundle
 from pixelwise.data.check.dataset import check_dataset
 from pixelwise.data.dataset.pairs import open_dataset
 from pixelwise.errors import Interrupted
 from pixelwise.runtime import Runtime, started
+from pixelwise.scoring.confusion import ConfusionMatrix
+from pixelwise.scoring.metrics import Scores
+from pixelwise.scoring.validate import Validation, validate
 from pixelwise.settings import Settings
 from pixelwise.training.checkpoint import TrainingState
 from pixelwise.training.learner import Learner
-from pixelwise.training.loop import Run
+from pixelwise.training.loop import Candidate, Run
 from pixelwise.training.progress import Observer
 from pixelwise.training.run import TrainingRequest, train_run
 
@@ -64,6 +72,99 @@ class StopsInValidation(Observer):
     def on_validation(self, images):
         if self.epoch == self.at:
             signal.raise_signal(signal.SIGTERM)
+
+
+def test_early_stopping_goes_by_the_usual_weights_and_the_best_by_those_that_are_kept():
+    settings = Settings(early_stopping=True, early_stopping_min_epochs=1, early_stopping_patience=1)
+    state = TrainingState(epoch=3, best_epoch=2, best_miou=0.5, epochs_without_gain=1)
+    assert state.would_stall(0.5, settings)
+    assert not state.would_stall(0.6, settings)
+    assert (state.epoch, state.epochs_without_gain) == (3, 1)  # asking changes nothing
+    state.epoch = 4
+    assert state.note_score(0.4, settings, kept=0.7)
+    assert (state.best_miou, state.best_epoch, state.epochs_without_gain) == (0.7, 4, 2)
+    assert state.is_stalled(settings)
+
+
+def scored(score):
+    return Validation(SimpleNamespace(mean_iou=score))
+
+
+@pytest.mark.parametrize(
+    ("averaged", "raw", "best", "kept"),
+    [
+        (0.5, 0.6, 0.4, "raw"),
+        (0.6, 0.5, 0.4, "averaged"),
+        (0.5, 0.5, 0.4, "averaged"),
+        (0.5, 0.6, 0.6, "averaged"),  # the best so far is as good
+        (math.nan, math.nan, 0.0, "averaged"),
+        (math.nan, 0.1, 0.0, "raw"),
+    ],
+)
+def test_the_weights_as_they_stand_are_kept_where_they_are_the_best_of_all(averaged, raw, best, kept):
+    run = run_at(TrainingState(epoch=3, best_epoch=2, best_miou=best), done=1.0)
+    run.observer = Observer()
+    both = [Candidate(None, "averaged", scored(averaged)), Candidate(None, "raw", scored(raw))]
+    assert run._kept(both).weights == kept
+    assert run._kept(both[:1]).weights == "averaged"
+    assert run._kept([]) is None
+
+
+def raw_is_right(model, batches, **how):
+    """`validate`, with a perfect score for weights that are being trained."""
+    found = validate(model, batches, **how)
+    if not next(model.parameters()).requires_grad:
+        return found
+    counts = np.diag(found.scores.confusion.counts.sum(axis=1))
+    scores = Scores(ConfusionMatrix(len(counts), counts), found.scores.labels)
+    return dataclasses.replace(found, scores=scores)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+class KilledAt(Observer):
+    """Dies when the row of the second epoch is told: its model is written, its checkpoint is not; or after both."""
+
+    def __init__(self, when):
+        self.when = when
+
+    def on_epoch(self, row, rows):
+        if self.when == "row" and row["epoch"] == 2:
+            raise Killed
+
+    def say(self, text):
+        if self.when == "end" and text.startswith("Best validation"):
+            raise Killed
+
+
+@pytest.mark.parametrize("is_raw_better", [False, True])
+@pytest.mark.parametrize("when", ["row", "end"])
+def test_a_run_killed_around_its_last_checkpoint_ends_with_the_same_model(
+    dataset, tmp_path, monkeypatch, when, is_raw_better
+):
+    if is_raw_better:
+        monkeypatch.setattr("pixelwise.training.loop.validate", raw_is_right)
+    report = check_dataset(open_dataset(dataset))
+    network = {"pretrained": False, "backbone": "mobilenetv2_035", "algorithm": "fcn", "crop_size": 32}
+    settings = Settings(**network, mini_batch_size=4, epochs=2, precision="float32", deterministic=True)
+    whole, killed = (TrainingRequest(report, settings, tmp_path / name, is_quiet=True) for name in ("whole", "killed"))
+    train_run(whole)
+    with pytest.raises(Killed):
+        train_run(dataclasses.replace(killed, listeners=[KilledAt(when)]))
+    train_run(dataclasses.replace(killed, resume=True))
+    rows = [json.loads(line) for line in (tmp_path / "killed" / "metrics.jsonl").read_text().splitlines()]
+    assert rows[0]["validated_weights"] == "averaged"
+    found = [json.loads((tmp_path / name / "model" / "model.json").read_text()) for name in ("whole", "killed")]
+    assert found[0] == found[1]
+    if is_raw_better:
+        assert (rows[1]["validated_weights"], rows[1]["validation_miou"]) == ("raw", 1)
+        assert found[0]["provenance"]["data"]["weights"] == "raw"
+        parts = torch.load(tmp_path / "killed" / "checkpoints" / "last.pt", weights_only=True)["parts"]
+        kept = load_bundle(tmp_path / "killed").state
+        assert all(torch.equal(kept[name], parts["model"][name]) for name in kept)
+        assert not all(torch.equal(kept[name], parts["average"][name]) for name in kept)
 
 
 def weights_of(result):

@@ -44,8 +44,27 @@ def test_inverse_square_root_weights_by_hand():
     assert weights.tolist() == pytest.approx([1 / 0.8 / 1.4, 1 / 0.6 / 1.4, 1 / 1.4])
 
 
+def test_no_weight_of_a_rule_is_above_ten_and_the_mean_stays_one():
+    # Shares 0.9999, 0.0001: 1/sqrt of them over 0.99995 + 0.01 is 0.990, 99.0. With 10 for the second, the first has
+    # (10000 - 10) / 9999.
+    weights = class_weights("inverse_square_root", [9999, 1], [10_000, 10_000])
+    assert weights.tolist() == pytest.approx([9990 / 9999, 10])
+
+
+def test_what_the_largest_weight_frees_may_carry_another_class_over_the_limit():
+    # 900, 60, 39 and 1 pixels with frequencies of 9/10, 10/1000, 6.5/1000 and 1/1000000: medians over them are in
+    # proportion to 1/0.9, 100, 153.8, 10**6. Their mean is that of 1000 + 6000 + 6000 + 10**6, so that the last has 987
+    # and the others 0.0011 to 0.15. With 10 for the last, 990 are left for three who have 1000 + 6000 + 6000 shares:
+    # 0.0846, 7.62, 11.7. With 10 for the third, 990 - 390 are left for 1000 + 6000: 0.0952, 8.57.
+    pixels, where_present = [900, 60, 39, 1], [1000, 6000, 6000, 10**6]
+    weights = class_weights("median_frequency", pixels, where_present)
+    assert weights.tolist() == pytest.approx([600 / 7000 / 0.9, 600 / 7000 * 100, 10, 10])
+    assert sum(a * b for a, b in zip(weights, pixels, strict=True)) == pytest.approx(1000)
+
+
 def test_weights_that_are_given_are_used_as_given_and_none_means_none():
     assert class_weights((1.0, 2.0), [5, 5], [10, 10]).tolist() == [1.0, 2.0]
+    assert class_weights((1.0, 200.0), [99, 1], [100, 100]).tolist() == [1.0, 200.0]
     assert class_weights("none", [5, 5], [10, 10]) is None
 
 
@@ -61,8 +80,9 @@ def test_an_imbalance_is_a_warning_with_the_weights_that_answer_it():
     assert finding.expected == "a ratio of at most 10"
     # Shares 0.81, 0.18, 0.01: 1/0.9, 1/sqrt(0.18), 1/0.1 over their mean 0.9 + sqrt(0.18) + 0.1 = 1.4243.
     assert "inverse_square_root gives 0.78 (sky) to 7 (pole)" in finding.remedy
-    # 0.18/0.81, 1, 18 over their mean 3 * 0.18.
-    assert "median_frequency gives 0.41 (sky) to 33 (pole)" in finding.remedy
+    # 0.18/0.81, 1, 18 over their mean 3 * 0.18 are 0.41, 1.85, 33. The pole has 10; (100 - 10) / (100 - 33.3) = 1.35
+    # times as much for the others.
+    assert "median_frequency gives 0.56 (sky) to 10 (pole)" in finding.remedy
 
 
 def test_a_ratio_of_ten_is_no_warning_and_neither_is_an_absent_class():

@@ -60,9 +60,11 @@ def test_an_imbalance_is_followed_by_the_weights(street):
     text = text_of(street)
     assert "Imbalance ratio 65.7" in text
     assert "Warning: above 10" in text
-    # sky first: 788/1200 of the pixels; median frequency 1/3 over it, over the mean weight 3 * 1/3.
-    assert line_of(text, "0 sky", block=1).split()[-1] == "0.51"
-    assert line_of(text, "2 pole", block=1).split()[-1] == "33"
+    # Shares 788/1200, 1/3, 1/100; the median frequency 1/3 over them is 0.508, 1, 33 of the mean 1. The pole has 10:
+    # 1200 - 12 * 10 is left for the others, who have 800 of it.
+    assert line_of(text, "0 sky", block=1).split()[-1] == "0.69"
+    assert line_of(text, "1 car", block=1).split()[-1] == "1.4"
+    assert line_of(text, "2 pole", block=1).split()[-1] == "10"
 
 
 def test_a_balanced_split_has_no_warning():
