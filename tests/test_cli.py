@@ -76,6 +76,8 @@ FLAGS = {
         "--json",
         "--show-bands",
     },
+    "plan": CHANNEL_FLAGS
+    | {"--config", "--classes", "--split-by", "--after", "--device", "--price", "--instance", "--json"},
     "train": CHANNEL_FLAGS
     | {
         "--output",
@@ -107,6 +109,7 @@ def flags_of(verb):
         "report": ["r"],
         "export": ["m", "--output", "o"],
         "predict": ["m", "i", "--output", "o"],
+        "plan": ["d"],
         "train": ["d", "--output", "o"],
     }[verb]
     return set(parser.parse([verb, *arguments]).flags)
@@ -115,7 +118,7 @@ def flags_of(verb):
 @pytest.mark.parametrize("verb", sorted(FLAGS))
 def test_a_verb_has_these_flags(verb):
     expected = FLAGS[verb] | HELP
-    if verb == "train":
+    if verb in ("plan", "train"):
         expected |= {f"--{name.replace('_', '-')}" for name in FIELDS}
         switches = {"pretrained", "upright", "early_stopping", "sync_bn", "deterministic", "align_corners"}
         expected |= {f"--no-{name.replace('_', '-')}" for name in switches}

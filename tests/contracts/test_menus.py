@@ -15,6 +15,7 @@ from pixelwise.menus import (
     HEADS,
     LOSSES,
     OPTIMIZERS,
+    PLANS,
     PRECISIONS,
     SCHEDULES,
     TALLIES,
@@ -34,6 +35,7 @@ MENUS = {
     "lr_scheduler": SCHEDULES,
     "precision": PRECISIONS,
     "freeze": FREEZES,
+    "plan": PLANS,
     "value_range": VALUE_RANGES,
     "score": TALLIES,
 }

@@ -124,7 +124,7 @@ def test_commands_in_the_pages_exist_with_their_flags(command):
 
 def test_the_pages_show_every_verb():
     shown = {command.split()[0] for command in _commands()}
-    verbs = "check compare convert demo describe evaluate export predict report sagemaker score serve train"
+    verbs = "check compare convert demo describe evaluate export plan predict report sagemaker score serve train"
     assert shown == set(verbs.split())
 
 

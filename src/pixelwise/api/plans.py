@@ -15,7 +15,7 @@ from pixelwise.errors import SettingsError
 from pixelwise.menus import PLANS
 from pixelwise.models.trunks import can_be_had
 from pixelwise.planning.curve import FEWEST, LearningCurve
-from pixelwise.planning.plan import Plan
+from pixelwise.planning.plan import TrainingPlan
 from pixelwise.planning.planner import Planner
 from pixelwise.report.run.gather import read_history
 from pixelwise.runtime import started as runtime_started
@@ -35,7 +35,7 @@ def plan(  # noqa: PLR0913  # the door lists what one may ask for
     split_by: str | None = None,
     price: float | None = None,
     **settings: Any,
-) -> Plan:
+) -> TrainingPlan:
     """What `train` would do with a dataset on this machine: every setting with its reason, steps, time and memory.
 
     A few steps are timed; nothing is trained, fetched or written.

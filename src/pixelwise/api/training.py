@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,39 +49,59 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         output: a new folder for the run; with `resume`, the folder of the run to go on with.
         config: a JSON, TOML or YAML file of settings; keyword arguments win over it.
         resume: go on from the last checkpoint with the settings the run began with.
-        start_from: a trained model, or published segmentation weights of torchvision or Hugging Face (a file or a
-            folder with config.json); with other classes the classifier starts anew.
+        start_from: a trained model, or published weights of torchvision or Hugging Face; see `training.initial`.
         device: "cpu", "cuda", "cuda:1"; the first GPU, if there is one, by default.
         classes: as in `check`.
         channels: as in `check`.
         split_by: as in `check`; a resumed run keeps its split.
-        quiet: show nothing; the log is written all the same.
         show_bands: as in `check`; the report shows them.
+        quiet: show nothing; the log is written all the same.
         price: USD an hour of the machine, for a `budget` in money such as "3usd".
         plan: "auto" finds what nobody gave from data and machine, as `plan` shows it; "fixed" takes plain defaults.
-        started: `time.monotonic()` from when on a `budget` counts; by default this call.
+        started: `time.monotonic()` when a `budget` began; by default this call.
         settings: any of `pixelwise.Settings`.
 
     Raises:
-        DataError: the dataset has faults, all in the message; SettingsError: a setting cannot be used.
-        TrainingError: no finite loss, too little memory, no time for a step; Interrupted: a signal, resumable.
+        PixelwiseError: its children say what went wrong; Interrupted is resumable.
     """
     started = time.monotonic() if started is None else started
-    folder, initial = Path(output), None if start_from is None else load_initial(Path(start_from))
-    _prepare(folder, show_bands, resume=resume)
-    bought = with_time_for_money(path_of(config), settings, price)
+    told = {"device": device, "is_quiet": quiet, "started": started, "resume": resume}
+    asked = _Asked(Path(output), config, settings, price, plan, start_from, split_by, show_bands, told)
+    return train_checked(_request(asked, dataset, classes=classes, channels=channels), show_bands=show_bands)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What `train` was asked for, beside the data."""
+
+    folder: Path
+    config: PathLike | None
+    settings: Mapping[str, Any]
+    price: float | None
+    plan: str
+    start_from: PathLike | None
+    split_by: str | None
+    show_bands: Sequence[int] | str | None
+    told: Mapping[str, Any]  # what the run is told as it is, by the names of `TrainingRequest`
+
+
+def _request(asked: _Asked, dataset: PathLike | None, **of_data: Any) -> TrainingRequest:
+    """The run that was asked for, on a dataset that is sound."""
+    resume, config = asked.told["resume"], asked.config
+    initial = None if asked.start_from is None else load_initial(Path(asked.start_from))
+    _prepare(asked.folder, asked.show_bands, resume=resume)
+    bought = with_time_for_money(path_of(config), asked.settings, asked.price)
     given = _given(config, bought.settings, initial)
     source = "settings" if config is None else str(config)
-    chosen = Settings.of({**read_run_settings(folder), **given} if resume else given, source=source)
+    chosen = Settings.of({**read_run_settings(asked.folder), **given} if resume else given, source=source)
     require_weights_to_freeze(chosen, has_model=resume or initial is not None)
-    is_planned = require_plan(plan) and not resume
-    rule = split_to_resume(folder, split_by) if resume else SplitRule(split_by)
+    is_planned = require_plan(asked.plan) and not resume
+    rule = split_to_resume(asked.folder, asked.split_by) if resume else SplitRule(asked.split_by)
     crop = None if is_planned and "crop_size" not in given else chosen.crop_size
-    report, seconds = _sound(dataset, rule, chosen, show_bands, crop_size=crop, classes=classes, channels=channels)
-    told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
-    told |= {"check_seconds": seconds, "remarks": bought.remarks}
-    told["planner"] = planner_of(report, given, initial) if is_planned else None
-    return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told), show_bands=show_bands)
+    report, seconds = _sound(dataset, rule, chosen, asked.show_bands, crop_size=crop, **of_data)
+    planner = planner_of(report, given, initial) if is_planned else None
+    found: dict[str, Any] = {"check_seconds": seconds, "remarks": bought.remarks, "initial": initial}
+    return TrainingRequest(report, chosen, asked.folder, planner=planner, **found, **asked.told)
 
 
 def _sound(

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pixelwise.report.numbers import number
+from pixelwise.scoring.formulas import Floats
 from pixelwise.values import strict_json
 
 FEWEST = 6
 """Validations that a curve needs: three numbers are fitted, and as many must be left to judge them by."""
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class Outlook:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class TrainingPlan:
     """What `train` does with a dataset on a machine.
 
     Attributes:

@@ -9,7 +9,7 @@ from pixelwise.planning.draft import Draft
 from pixelwise.planning.facts import DataFacts
 from pixelwise.planning.machine import Machine
 from pixelwise.planning.pace import measured_pace
-from pixelwise.planning.plan import Outlook, Plan
+from pixelwise.planning.plan import Outlook, TrainingPlan
 from pixelwise.planning.rules.duration import decide_batch, decide_epochs, decide_epochs_within
 from pixelwise.planning.rules.images import decide_crop, decide_jitter
 from pixelwise.planning.rules.learning import decide_average, decide_crops, decide_losses, decide_rates
@@ -38,7 +38,7 @@ class Planner:
     is_timed: bool = False
     """Whether steps are timed also where no budget asks for it."""
 
-    def __call__(self, runtime: Runtime, *, spent: float = 0.0) -> Plan:
+    def __call__(self, runtime: Runtime, *, spent: float = 0.0) -> TrainingPlan:
         """The plan for this machine; every process of a group must call this, and all get the same one.
 
         `spent` are the seconds of a budget that are over.
@@ -62,7 +62,7 @@ class Planner:
         decide_jitter(draft, facts, passes=passes, steps=steps)
         decide_average(draft, steps)
         each = timing.seconds_per_step(draft["crop_size"])
-        return Plan(
+        return TrainingPlan(
             settings=draft.settings(),
             decisions=draft.decisions(),
             outlook=Outlook(

@@ -53,9 +53,8 @@ def evaluate(  # noqa: PLR0913  # a model, images, and how they are seen
     """Everything about `model` on all images of `batches`, at their native resolution, in one process.
 
     The class maps are those of `evaluate`; probabilities are softmax(logits / `temperature`). `model` must be in eval
-    mode, and the images of its `bands`. One thread counts an image while the network works on the next. Before each
-    batch `is_enough` is asked with the number of images that the network has seen; where it says so, these are all.
-    With `views` all is of their mean, and the result says what that brings and costs.
+    mode, and the images of its `bands`. Before each batch `is_enough` is asked with the number of images seen; where it
+    says so, these are all. With `views` all is of their mean, and the result says what that brings and costs.
     """
     tallies = Tallies(labels, temperature, bands)
     augmented = AugmentedPass(model, labels, views=views, runtime=runtime, tile=tile) if views is not None else None
@@ -76,8 +75,7 @@ def evaluate(  # noqa: PLR0913  # a model, images, and how they are seen
         tallies.add([pair.name for pair in pairs], batch, logits, likeliest(logits).cpu().numpy())
         return len(pairs)
 
-    # One worker keeps the order; two ahead are the batch that is counted and the one in the network. What is timed
-    # has the machine to itself.
+    # One worker keeps the order while the network works on the next batch; what is timed has the machine to itself.
     with closing(in_order(count, predicted(), workers=1 if augmented is None else 0, ahead=2)) as counted:
         for num_images in counted:
             if on_images is not None:

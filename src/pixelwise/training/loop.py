@@ -278,7 +278,6 @@ class Run:
             "epoch": self.state.epoch,
             "weights": kept.weights,
             "machine": runtime.describe(),
-            "peak_memory_bytes": runtime.peak_memory(),
             **self.data_facts,
         }
         made = provenance(date=time.strftime("%Y-%m-%d", time.gmtime()), data=facts)

@@ -15,7 +15,7 @@ from pixelwise.training.initial import Initial
 from pixelwise.training.progress import Observer
 
 
-class Planned(Protocol):
+class PlannedSettings(Protocol):
     """Settings with the reasons for them."""
 
     @property
@@ -32,10 +32,10 @@ class Planned(Protocol):
         ...
 
 
-class Planner(Protocol):
+class SettingsSource(Protocol):
     """What finds the settings as soon as the machine is known."""
 
-    def __call__(self, runtime: Runtime, *, spent: float) -> Planned:
+    def __call__(self, runtime: Runtime, *, spent: float) -> PlannedSettings:
         """The plan; all processes call this together. `spent` are the seconds of a budget that are over."""
         ...
 
@@ -67,7 +67,7 @@ class TrainingRequest:
     """A trained model to start from; see `training.initial`."""
     listeners: Sequence[Observer] = ()
     """Are told what the run tells, in process 0."""
-    planner: Planner | None = None
+    planner: SettingsSource | None = None
     """What finds the settings of a new run that nobody gave; without one they are `settings`."""
 
 

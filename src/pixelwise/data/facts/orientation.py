@@ -46,7 +46,7 @@ _NOISE = 1e-3  # of the range of values: steadies ratios of flat images
 
 
 @dataclass(frozen=True)
-class Contrast:
+class DirectionContrast:
     """How two directions of the images differ; NaN where there are too few images."""
 
     told: float
@@ -64,9 +64,9 @@ class Orientation:
     """What some images of a split say of directions."""
 
     images: int
-    up_down: Contrast
-    left_right: Contrast
-    rows_columns: Contrast
+    up_down: DirectionContrast
+    left_right: DirectionContrast
+    rows_columns: DirectionContrast
 
     @property
     def is_known(self) -> bool:
@@ -135,7 +135,7 @@ def orientation_of(pairs: Sequence[Pair], labels: LabelTable, bands: Bands = PHO
 
     looks = sampled(pairs, look, _BOUND)
     if len(looks) < _FEWEST:
-        unknown = Contrast(math.nan, math.nan, "", differs=False)
+        unknown = DirectionContrast(math.nan, math.nan, "", differs=False)
         return Orientation(len(looks), unknown, unknown, unknown)
     up_down, left_right, variance, rows_columns = (np.stack(each) for each in zip(*looks, strict=True))
     spread = np.sqrt(variance.mean(axis=0))
@@ -146,11 +146,11 @@ def orientation_of(pairs: Sequence[Pair], labels: LabelTable, bands: Bands = PHO
         images=len(looks),
         up_down=_contrast(up_down, spread, names, _SMALL_EFFECT),
         left_right=_contrast(left_right, spread, names, _SMALL_EFFECT),
-        rows_columns=Contrast(ratio.told, math.exp(ratio.size), ratio.by, ratio.differs),
+        rows_columns=DirectionContrast(ratio.told, math.exp(ratio.size), ratio.by, ratio.differs),
     )
 
 
-def _contrast(differences: Array, unit: Array, names: Sequence[str], small: float) -> Contrast:
+def _contrast(differences: Array, unit: Array, names: Sequence[str], small: float) -> DirectionContrast:
     """What differences (N, F) between two directions say; their means are measured in `unit` (F,)."""
     means = np.abs(differences.mean(axis=0))
     sizes = np.divide(means, unit, out=np.zeros_like(means), where=unit > 1e-9)
@@ -158,7 +158,7 @@ def _contrast(differences: Array, unit: Array, names: Sequence[str], small: floa
     told, size = _told(differences), float(sizes[most])
     # One standard error of a share is granted: few images are no reason to take the risk.
     differs = told + 0.5 / math.sqrt(len(differences)) >= _TOLD and size >= small
-    return Contrast(told, size, names[most], differs)
+    return DirectionContrast(told, size, names[most], differs)
 
 
 def _told(differences: Array) -> float:
