@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def describe(
     chosen = Settings.of({**bundle.settings.to_json(), **settings})
     same = chosen.bands == bundle.settings.bands
     bands = bundle.bands if same else chosen_bands(bundle.bands.kind, chosen)
-    return describe_network(chosen, bundle.labels.num_classes, bands=bands)
+    found = describe_network(chosen, bundle.labels.num_classes, bands=bands)
+    return replace(found, class_weights=bundle.prior.sentence(bundle.labels.names)) if bundle.prior else found
 
 
 def predict(  # noqa: PLR0913  # the door lists what one may ask for

@@ -18,6 +18,7 @@ from pixelwise.menus import HEADS
 from pixelwise.models.description.activations import Kept, kept
 from pixelwise.models.description.describe import describe, reach
 from pixelwise.models.description.text import span_words
+from pixelwise.models.prior import Prior
 from pixelwise.models.segmenter import build_segmenter
 from pixelwise.settings import Settings
 
@@ -227,6 +228,17 @@ def test_reach_tells_how_far_each_part_of_the_head_looks(algorithm, extents):
 def test_an_unknown_backbone_is_a_setting_at_fault():
     with pytest.raises(SettingsError, match="Unknown backbone 'resnet-51'"):
         describe(settings(backbone="resnet-51"), 5)
+
+
+def test_a_model_tells_what_it_undoes_of_the_class_weights(tmp_path):
+    wanted = Settings(algorithm="fcn", backbone="test_resnet", pretrained=False, crop_size=64)
+    state, labels = build_segmenter(wanted, 2, load_weights=False).state_dict(), LabelTable.named(["road", "crack"])
+    for name, prior in (("with", Prior((0.9, 6.8), 0.5)), ("without", None)):
+        save_bundle(tmp_path / name, Bundle(wanted, labels, {}, {}, state, prior=prior))
+    text = pixelwise.describe(tmp_path / "with").text()
+    assert "undoes 0.5 of the class weights" in text
+    assert "0.9 (road), 6.8 (crack)" in text
+    assert "class weights" not in pixelwise.describe(tmp_path / "without").text().lower()
 
 
 def test_a_model_is_described_for_its_own_bands_or_others_of_its_files(tmp_path):

@@ -26,6 +26,7 @@ class Description:
     output_stride: int  # of the trunk's last feature map
     note: str | None  # a limit of the trunk
     rows: tuple[Row, ...]
+    class_weights: str | None = None  # of a trained model: what prediction undoes of them, a sentence
 
     @property
     def parameters(self) -> int:
@@ -75,6 +76,8 @@ class Description:
         title = f"{self.algorithm} on {self.backbone}, {self.num_classes} classes, images of {kind} px"
         words = (_trunk_words, _head_words, _output_words, _cost_words)
         sections = ["\n".join(write(self)) for write in words]
+        if self.class_weights:
+            sections.append(f"Class weights\n{self.class_weights}")
         return "\n\n".join([title, "\n".join(_table(self)), *sections])
 
 
