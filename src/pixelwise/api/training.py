@@ -10,7 +10,6 @@ from pixelwise.api.budget import with_time_for_money
 from pixelwise.api.closer_look import finish
 from pixelwise.api.datasets import checked
 from pixelwise.bundle import Bundle, load_bundle
-from pixelwise.data.check.dataset import CheckReport
 from pixelwise.data.dataset.splits.division import SplitRule
 from pixelwise.data.display import Display, shown_bands
 from pixelwise.errors import SettingsError
@@ -48,7 +47,9 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         resume: go on from the last checkpoint with the settings the run began with.
         start_from: a trained model; with other classes its classifier starts anew.
         device: "cpu", "cuda", "cuda:1"; the first GPU, if there is one, by default.
-        classes, channels, split_by: as in `check`; a resumed run keeps its split.
+        classes: as in `check`.
+        channels: as in `check`.
+        split_by: as in `check`; a resumed run keeps its split.
         quiet: show nothing; the log is written all the same.
         show_bands: as in `check`; the report shows them.
         price: USD an hour of the machine, for a `budget` in money such as "3usd".
@@ -56,32 +57,28 @@ def train(  # noqa: PLR0913  # the door lists what one may ask for
         settings: any of `pixelwise.Settings`.
 
     Raises:
-        DataError: the dataset has faults, all in the message; SettingsError: a setting cannot be used.
-        TrainingError: no finite loss, too little memory, no time for a step; Interrupted: a signal, resumable.
+        PixelwiseError: its children say what was wrong of data, settings, loss, memory or time; Interrupted can resume.
     """
     started = time.monotonic() if started is None else started
     folder, initial = Path(output), None if start_from is None else load_bundle(Path(start_from))
-    _prepare(folder, show_bands, resume=resume)
-    bought = with_time_for_money(path_of(config), settings, price)
-    chosen = _settings(folder, config, bought.settings, resume=resume, initial=initial)
-    rule = split_to_resume(folder, split_by) if resume else SplitRule(split_by)
-    report, seconds = _sound(dataset, rule, chosen, show_bands, classes=classes, channels=channels)
-    told: dict[str, Any] = {"device": device, "is_quiet": quiet, "started": started, "initial": initial}
-    told |= {"check_seconds": seconds, "remarks": bought.remarks}
-    return train_checked(TrainingRequest(report, chosen, folder, resume=resume, **told), show_bands=show_bands)
+    rule = _prepared(folder, split_by, show_bands, resume=resume)
+    chosen, told = _settings(folder, config, settings, price, resume=resume, initial=initial)
+    told |= _sound(dataset, rule, chosen, show_bands, classes=classes, channels=channels)
+    told |= {"device": device, "is_quiet": quiet, "started": started, "initial": initial, "resume": resume}
+    return train_checked(TrainingRequest(settings=chosen, folder=folder, **told), show_bands=show_bands)
 
 
 def _sound(
     dataset: PathLike | None, rule: SplitRule, chosen: Settings, show_bands: Sequence[int] | str | None, **of_data: Any
-) -> tuple[CheckReport, float]:
-    """The dataset looked at, sound and divided as `rule` wants, with the bands that the report shows; seconds it took."""
+) -> dict[str, Any]:
+    """Of a request, the dataset: looked at, sound, divided as `rule` wants, with the bands that the report shows."""
     began = time.monotonic()
     seen: dict[str, Any] = {"num_classes": chosen.num_classes, "crop_size": chosen.crop_size, "meant": chosen}
     report = checked(dataset, rule, **seen, **of_data)
     require_split(rule, report)
     report.require_sound()
     Display.of(report.bands, show_bands)
-    return report, time.monotonic() - began
+    return {"report": report, "check_seconds": time.monotonic() - began}
 
 
 def train_checked(request: TrainingRequest, *, show_bands: Sequence[int] | str | None = None) -> TrainingResult:
@@ -96,19 +93,30 @@ def train_checked(request: TrainingRequest, *, show_bands: Sequence[int] | str |
     return result
 
 
-def _prepare(folder: Path, show_bands: Sequence[int] | str | None, *, resume: bool) -> None:
+def _prepared(folder: Path, split_by: str | None, show_bands: Sequence[int] | str | None, *, resume: bool) -> SplitRule:
+    """The split that a run in `folder`, which can take it, has or is to have."""
     if show_bands is not None:
         shown_bands(show_bands)
     if rank_here() == 0:
         prepare_folder(folder, resume=resume)
+    return split_to_resume(folder, split_by) if resume else SplitRule(split_by)
 
 
 def _settings(
-    folder: Path, config: PathLike | None, given: Mapping[str, Any], *, resume: bool, initial: Bundle | None
-) -> Settings:
+    folder: Path,
+    config: PathLike | None,
+    given: Mapping[str, Any],
+    price: float | None,
+    *,
+    resume: bool,
+    initial: Bundle | None,
+) -> tuple[Settings, dict[str, Any]]:
+    """The settings of a run; and of its request, what is to be said of them."""
     defaults = {} if initial is None else network_of(initial)
     if initial is not None and given.get("backbone_weights") is not None:
         raise SettingsError("backbone_weights and start_from are both given; a model brings its own trunk. Give one.")
+    given, remarks = with_time_for_money(path_of(config), given, price)
     if config is not None:
         given = Settings.read(Path(config), given, defaults=defaults).to_json()
-    return Settings.of({**defaults, **(read_run_settings(folder) if resume else {}), **given})
+    chosen = Settings.of({**defaults, **(read_run_settings(folder) if resume else {}), **given})
+    return chosen, {"remarks": remarks}
