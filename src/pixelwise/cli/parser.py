@@ -113,7 +113,7 @@ def _add_describe(commands: Any) -> None:
         "model", nargs="?", metavar="MODEL", help="a run, a bundle or a model.tar.gz; else the settings"
     )
     _add_json(parser)
-    _add_network(parser, "settings", ("crop_size", "num_classes", "aux_loss_weight", "bands"))
+    _add_network(parser, "settings", ("crop_size", "input_scale", "num_classes", "aux_loss_weight", "bands"))
 
 
 def _add_train(commands: Any) -> None:
