@@ -44,7 +44,7 @@ FLAGS = {
         "--seed",
         "--json",
     },
-    "describe": NETWORK_FLAGS | {"--num-classes", "--aux-loss-weight", "--bands", "--json"},
+    "describe": NETWORK_FLAGS | {"--input-scale", "--num-classes", "--aux-loss-weight", "--bands", "--json"},
     "evaluate": CHANNEL_FLAGS
     | MACHINE_FLAGS
     | {"--split", "--split-by", "--output", "--classes", "--tile", "--tta", "--json", "--show-bands"},

@@ -97,7 +97,7 @@ def test_a_trunk_that_pads_leaves_the_padding_out_of_the_class_map():
     plain.load_state_dict(model.state_dict())
     images = pictures(1, 66, 100)
     normal = seen(model, images)
-    assert normal.shape[-2] % 32 == normal.shape[-1] % 32 == 0
+    assert normal.shape[-2:] == (48, 64)  # 33 and 50 up to multiples of 16
     with torch.no_grad():
         low, _, last = plain.backbone(normal)
         whole = torch.nn.functional.interpolate(plain.head(low, last), normal.shape[-2:], mode="bilinear")
@@ -122,8 +122,7 @@ def test_at_scale_one_no_operation_is_added_to_the_network():
     plain, scaled = operators(build(1)), operators(build(0.5))
     resizes = [sum("upsample" in name for name in names) for names in (plain, scaled)]
     assert resizes == [1, 2]
-    assert "aten._upsample_bilinear2d_aa.vec" not in plain
-    assert len(plain) < len(scaled)
+    assert {name for name in scaled if "upsample" in name} - set(plain) == {"aten._upsample_bilinear2d_aa.vec"}
 
 
 def test_the_scale_is_no_tensor():

@@ -123,7 +123,7 @@ def _add_describe(commands: Any) -> None:
         "model", nargs="?", metavar="MODEL", help="a run, a bundle or a model.tar.gz; else the settings"
     )
     add_json(parser)
-    add_network(parser, "settings", ("crop_size", "num_classes", "aux_loss_weight", "bands"))
+    add_network(parser, "settings", ("crop_size", "input_scale", "num_classes", "aux_loss_weight", "bands"))
 
 
 def _add_plan(commands: Any) -> None:

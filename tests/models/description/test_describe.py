@@ -254,3 +254,31 @@ def test_a_model_is_described_for_its_own_bands_or_others_of_its_files(tmp_path)
     assert found[0].parameters == sum(parameter.numel() for parameter in network.parameters())
     with pytest.raises(SettingsError, match="bands is 6, but the images have 5 bands"):
         pixelwise.describe(tmp_path / "model", bands=(6,))
+
+
+def test_at_a_scale_the_description_is_that_of_the_scaled_image_and_says_so():
+    half, plain = describe(settings(input_scale=0.5), 5), describe(settings(crop_size=64), 5)
+    assert (half.crop_size, half.input_scale, half.seen_size) == (128, 0.5, 64)
+    assert [(row.height, row.stride) for row in half.rows[:-1]] == [(row.height, row.stride) for row in plain.rows[:-1]]
+    assert (half.rows[-1].height, half.rows[-1].stride) == (128, 0.5)
+    assert half.flops == plain.flops
+    text = half.text()
+    assert "The network sees the image at 0.5 of its size (input_scale), as 64 x 64 px." in text
+    assert "193 px from end to end, 386 px of the image." in text
+    assert "and on to the image's own 128 x 128" in text
+    assert "input_scale" not in plain.text()
+    # The loss is reckoned on the image as it is given: 5 classes, 4 bytes, 128 x 128 against 64 x 64 pixels.
+    assert half.activations.float32 - plain.activations.float32 == 5 * 4 * (128**2 - 64**2)
+
+
+def test_what_a_head_sees_is_in_pixels_of_the_image_at_any_scale():
+    half, whole = reach(settings(input_scale=0.5)), reach(settings(crop_size=64))
+    assert (half.stride, half.receptive_field) == (2 * whole.stride, 2 * whole.receptive_field)
+    assert [branch.extent for branch in half.branches] == [
+        None if branch.extent is None else 2 * branch.extent for branch in whole.branches
+    ]
+
+
+@pytest.mark.parametrize("scale", [0.05, 3.0])
+def test_the_smallest_crop_is_described_at_any_scale(scale):
+    assert describe(settings(crop_size=17, input_scale=scale), 5).rows[-1].height == 17
