@@ -126,11 +126,12 @@ def peers():
 def test_features_are_those_of_transformers(tmp_path):
     images = torch.randint(0, 256, (1, 3, 224, 224), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     for kind, network in peers():
-        for tensor, buffer in network.named_buffers():
-            if tensor.endswith(("running_mean", "running_var")):
-                buffer.uniform_(0.5, 1.5)
         for parameter in network.parameters():
             parameter.data += 0.02 * torch.randn_like(parameter)  # layer scales start near zero
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = None  # the average of what it sees: of this one batch
+        network.train()(torch.randn(2, 3, 224, 224))
         network.eval().save_pretrained(tmp_path / kind)
         model, _ = filled(tmp_path / kind, TRUNKS[kind][0])
         with torch.no_grad():
@@ -142,7 +143,8 @@ def test_features_are_those_of_transformers(tmp_path):
         # In the last stage transformers shifts Swin's windows and timm, where one is the whole map, does not; the last
         # map of MobileViT comes from a convolution that transformers leaves out.
         last = -1 if kind == "convnext" else -2
-        torch.testing.assert_close(ours[last], _maps(states[last]), rtol=1e-3, atol=1e-3)
+        expected = _maps(states[last])
+        torch.testing.assert_close(ours[last], expected, rtol=1e-3, atol=1e-3 * expected.std().item())
 
 
 def _maps(features):

@@ -23,6 +23,8 @@ from pixelwise.settings import Settings
 SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")
 """Endings of files of weights."""
 
+_BEFORE_NUMBER = re.compile(r"\D+(?=\d)")
+
 _CONFIG, _FOLDER_FILES = "config.json", ("model.safetensors", "pytorch_model.bin")
 
 
@@ -130,6 +132,9 @@ class PublishedWeights:
         found = self._found(TRUNK, wanted)
         spread = {name: each.tensor for name, each in found.items()}
         adapt_input(spread, wanted, ALIASES.get(backbone, backbone))
+        more = _more_of_a_series(found, wanted)
+        if more is not None:
+            return _Part({}, len(own), f"not of backbone {backbone!r}: it has {found[more].sources[0]!r} besides.")
         absent = tuple(name for name in own if self.layout and name.startswith(self.layout.lacks))
         there = [name for name in own if name not in absent]
         for name in there:
@@ -202,8 +207,9 @@ def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _counted(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """All but the counts of BatchNorm, which one with a momentum does not read."""
-    return {name: tensor for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")}
+    """All but what nobody learned: the counts of BatchNorm, and Swin's indices of positions."""
+    no_weights = ("num_batches_tracked", "relative_position_index")
+    return {name: tensor for name, tensor in tensors.items() if not name.endswith(no_weights)}
 
 
 def _bare(names: Iterable[str]) -> dict[str, str]:
@@ -237,6 +243,14 @@ def _by_order(found: Mapping[str, _Found], wanted: Mapping[str, Tensor]) -> dict
 def _turned(tensor: Tensor) -> Tensor:
     """A convolution that takes blue, green and red, as one that takes red, green and blue; others as they are."""
     return tensor.flip(1) if tensor.dim() == 4 and tensor.shape[1] == 3 else tensor
+
+
+def _more_of_a_series(found: Iterable[str], wanted: Iterable[str]) -> str | None:
+    """A name that goes on with numbered names of `wanted`, as a deeper network has them; None if there is none."""
+    own = set(wanted)
+    series = {match[0] for name in own if (match := _BEFORE_NUMBER.match(name))}
+    others = (name for name in found if name not in own)
+    return next((name for name in others if (match := _BEFORE_NUMBER.match(name)) and match[0] in series), None)
 
 
 def _lack(own: Tensor, other: Tensor | None) -> str:
