@@ -69,8 +69,6 @@ def fit(settings: Settings, needed: Callable[[Settings], TrainingMemory], pieces
         if first:
             return Fit(settings.mini_batch_size, first, crop, tried[first])
         memory = tried[max(tried)]
-        if memory.moment != "step":
-            break  # crops have no part in it
     assert memory is not None
     raise OutOfMemory(_refusal(settings, memory, limit_bytes))
 
@@ -99,14 +97,11 @@ def _needs_two_samples(model: MemoryModel) -> bool:
 
 
 def _refusal(settings: Settings, memory: TrainingMemory, limit_bytes: int) -> str:
-    remedy = {
-        "step": "a smaller backbone or mini_batch_size",
-        "validation": "validation_crop_size, smaller validation images",
-        "saving": "a smaller backbone",
-    }[memory.moment]
-    smallest = f" and crop_size {min(settings.crop_size, SMALLEST_CROP)}" if memory.moment == "step" else ""
+    remedy = {"validation": "validation_crop_size, or smaller validation images"}.get(
+        memory.moment, "a smaller backbone"
+    )
     return (
-        f"Out of memory: with the smallest pieces of a batch{smallest}, the {memory.moment} still takes "
-        f"{memory_size(memory.added)}, and {memory_size(limit_bytes)} may be taken. "
-        f"Take {remedy} or a machine with more memory."
+        f"Out of memory: with the smallest pieces of a batch and crop_size {min(settings.crop_size, SMALLEST_CROP)}, "
+        f"training still adds {memory_size(memory.added)} (at its {memory.moment}), and {memory_size(limit_bytes)} may "
+        f"be taken. Take {remedy}, or a machine with more memory."
     )

@@ -32,6 +32,10 @@ GAPS = 0.15
 """Room between and beside the tensors of a step on a CPU, as a share of them: the C library keeps freed blocks of up
 to 32 MiB. Measured: 0.10 to 0.19 on ResNet-18 and ConvNeXt with batches of 2 and 4."""
 
+SAVED_COPIES = 2
+"""How often the weights lie in memory while a bundle is written, beside small blocks: as the file's content that is
+put together, and as the bytes that are written. Measured: 2.3 with a ResNet-50."""
+
 VALIDATED_TOGETHER = 4
 """Images of one size that a validation looks at in one batch, as `EvaluationBatches` has it."""
 
@@ -53,7 +57,7 @@ class TrainingMemory:
     """Bytes at the moment of a training that needs the most, of each process."""
 
     moment: str
-    """ "step", "validation" or "saving"."""
+    """ "step", "update", "validation" or "saving"."""
     baseline: int
     """The process before the training, Python and PyTorch included; 0 on a GPU."""
     states: int
@@ -68,12 +72,12 @@ class TrainingMemory:
     images: int
     """Decoded images that are kept, and batches that are prepared ahead; in main memory, thus 0 on a GPU."""
     workspace: int
-    """Libraries, and gaps between tensors."""
+    """Libraries, gaps between tensors, and freed blocks that stay with the process."""
 
     @property
     def added(self) -> int:
         """What the training adds to the process."""
-        return sum(value for value in self._bytes().values()) - self.baseline
+        return sum(self._bytes().values()) - self.baseline
 
     @property
     def peak(self) -> int:
@@ -114,34 +118,26 @@ class MemoryModel:
         self._criterion = build_criterion(settings, weights)
         self._whole = _bytes_of(self.model.parameters()) + _bytes_of(self.model.buffers())
         self._learning = _bytes_of(weight for weight in self.model.parameters() if weight.requires_grad)
+        self._per_weight, self._worked_with = _optimizer_bytes(settings)
         self._validation: Held | None = None
 
     def memory(self, settings: Settings) -> TrainingMemory:
         """The peak with these sizes; of the same network, losses and optimizer as at the start."""
         try:
-            moments = {
-                "step": self._step(settings),
-                "update": Held(0, self._learning, round(_optimizer_bytes(settings)[1] * self._learning)),
-                "validation": self._validated(settings),
-                # The bundle is put together in memory: weights in order, each as bytes, and the file of them.
-                "saving": Held(0, self._learning, 3 * self._whole),
-            }
+            step, validated = self._step(settings), self._validated(settings)
         except (NotImplementedError, RuntimeError) as error:
             raise SettingsError(
                 f"The memory of backbone {settings.backbone!r} cannot be predicted: it does not run on PyTorch's meta "
                 f"device ({first_line(error)}). It can still be trained."
             ) from error
-        totals = {name: self._memory(name, held, settings) for name, held in moments.items()}
-        return max(totals.values(), key=lambda memory: memory.peak)
-
-    def piece(self, settings: Settings) -> int:
-        """Images that one process computes at a time."""
-        return math.ceil(
-            math.ceil(settings.mini_batch_size / self._runtime.world_size) / settings.gradient_accumulation
-        )
+        updated = step._replace(kept=0, gradients=self._learning, transient=round(self._worked_with * self._learning))
+        saved = validated._replace(transient=SAVED_COPIES * self._whole)
+        moments = {"step": step, "update": updated, "validation": validated, "saving": saved}
+        found = [self._memory(name, held, settings, step) for name, held in moments.items()]
+        return max(found, key=lambda memory: memory.peak)
 
     def _step(self, settings: Settings) -> Held:
-        samples = self.piece(settings)
+        samples = math.ceil(settings.mini_batch_size // self._runtime.world_size / settings.gradient_accumulation)
         refuse_single_samples(self.model, samples * (self._runtime.world_size if settings.sync_bn else 1))
         side, bands = settings.crop_size, self._facts.bands
         images = torch.empty((samples, bands.count, side, side), dtype=getattr(torch, bands.depth), device=META)
@@ -171,17 +167,20 @@ class MemoryModel:
             self._validation = Held(0, self._learning, peak)
         return self._validation
 
-    def _memory(self, moment: str, held: Held, settings: Settings) -> TrainingMemory:
-        per_weight, _ = _optimizer_bytes(settings)
-        states = self._whole * (2 if settings.ema_decay else 1) + round(per_weight * self._learning)
+    def _memory(self, moment: str, held: Held, settings: Settings, step: Held) -> TrainingMemory:
+        states = self._whole * (2 if settings.ema_decay else 1) + round(self._per_weight * self._learning)
+        # Freed blocks of a step stay with the process, cut for its tensors: what comes after it comes on top.
+        left = 0 if moment == "step" else step.small
         is_cpu = self._runtime.device.type == "cpu"
         return TrainingMemory(
-            moment="step" if moment == "update" else moment,
+            moment=moment,
             baseline=(resident_memory() or 0) if is_cpu else 0,
             states=states,
-            **held._asdict(),
+            gradients=held.gradients,
+            kept=held.kept,
+            transient=held.transient,
             images=self._images(moment, settings) if is_cpu else 0,
-            workspace=LIBRARIES + round(GAPS * (held.kept + held.transient)) if is_cpu else 0,
+            workspace=LIBRARIES + left + round(GAPS * (held.kept + held.transient + left)) if is_cpu else 0,
         )
 
     def _images(self, moment: str, settings: Settings) -> int:

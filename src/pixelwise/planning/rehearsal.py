@@ -25,6 +25,9 @@ from pixelwise.scoring.validate import Criterion
 
 META = torch.device("meta")
 
+SMALL = 32 * 2**20
+"""Blocks up to this size stay with a process on Linux when they are freed (mallopt(3), M_MMAP_THRESHOLD)."""
+
 
 class Held(NamedTuple):
     """Bytes that live together at the worst moment of a step, beside the model itself."""
@@ -35,11 +38,13 @@ class Held(NamedTuple):
     """Of the weights, as far as they were there."""
     transient: int
     """All else: what the backward pass works with at that moment."""
+    small: int = 0
+    """What of `kept` and `transient` is in blocks of at most `SMALL` bytes."""
 
     @property
     def total(self) -> int:
         """All of it."""
-        return sum(self)
+        return self.kept + self.gradients + self.transient
 
 
 class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -54,11 +59,6 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = _of_unknown_size(func, args)
-        if result is None and torch.is_inference_mode_enabled():
-            # Without autograd, operations that are made of others arrive in one piece.
-            with self:
-                result = func.decompose(*args, **(kwargs or {}))
-            result = None if result is NotImplemented else result
         if result is None:
             result = func(*args, **(kwargs or {}))
         for item in tree_leaves(result):
@@ -113,7 +113,8 @@ def rehearse_step(
     """
     weights = list(model.parameters())
     before = [weight.grad for weight in weights if weight.grad is not None]
-    with Ledger([*weights, *model.buffers(), *before]) as ledger:
+    ledger = Ledger([*weights, *model.buffers(), *before])
+    with ledger:
         pixels = images.clone()
         class_ids = torch.zeros((len(images), *images.shape[-2:]), dtype=torch.uint8, device=images.device)
         with FusedAttention(), autocast(precision, images.device):
@@ -122,18 +123,19 @@ def rehearse_step(
         if logits.auxiliary is not None:
             loss = loss + aux_loss_weight * criterion(logits.auxiliary, class_ids)
         forward = len(ledger.entries)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
     gradients = {ledger.number_of(weight.grad) for weight in weights if weight.grad is not None}
     held = _held(ledger, forward, {number for number in gradients if number is not None})
     return held._replace(gradients=held.gradients + sum(gradient.nbytes for gradient in before))
 
 
 def rehearse_validation(model: Segmenter, criterion: Criterion, images: Tensor, *, precision: torch.dtype) -> int:
-    """The most bytes alive while `scoring.validate` looks at a batch of `images` (N, C, H, W) on the meta device."""
+    """The most bytes that live while `scoring.validate` looks at a batch (N, C, H, W) on the meta device."""
+    ledger = Ledger([*model.parameters(), *model.buffers()])
     was_training = model.training
     model.eval()
     try:
-        with torch.inference_mode(), Ledger([*model.parameters(), *model.buffers()]) as ledger, FusedAttention():
+        with torch.inference_mode(), ledger, FusedAttention():
             logits = class_logits(model, images.clone(), runtime=_MetaRuntime(META, precision))
             class_ids = likeliest(logits)
             criterion(logits, class_ids)
@@ -194,9 +196,10 @@ def _held(ledger: Ledger, forward: int, gradients: set[int]) -> Held:
             sizes[number] = change, position < forward
         else:
             sizes.pop(number, None)
-    of_gradients = sum(size for number, (size, _) in sizes.items() if number in gradients)
-    kept = sum(size for number, (size, is_forward) in sizes.items() if is_forward and number not in gradients)
-    return Held(kept, of_gradients, levels[worst - 1] - kept - of_gradients)
+    of_gradients = sum(sizes.pop(number)[0] for number in gradients & sizes.keys())
+    kept = sum(size for size, is_forward in sizes.values() if is_forward)
+    small = sum(size for size, _ in sizes.values() if size <= SMALL)
+    return Held(kept, of_gradients, levels[worst - 1] - kept - of_gradients, small)
 
 
 def _of_unknown_size(func: Any, args: Any) -> Any:
@@ -227,4 +230,5 @@ _RULES: dict[str, Callable[..., Any]] = {
     "aten.index.Tensor": _picked,
     "aten._index_put_impl_.default": _filled,
     "aten._local_scalar_dense.default": lambda _value: 1,
+    "aten.item.default": lambda _value: 1,  # the same, where nothing is differentiated
 }
