@@ -7,6 +7,10 @@ import subprocess
 import sys
 
 import pytest
+import timm
+import torch
+
+from pixelwise.bundle import load_bundle
 
 # The context module has no dropout, whose units the processes would draw differently.
 FLAGS = ["--no-pretrained", "--backbone", "resnet10t", "--algorithm", "dilated", "--crop-size", "64"]
@@ -53,3 +57,14 @@ def test_a_trunk_that_makes_more_than_the_head_takes_trains_in_two_processes(dat
     rows = train(dataset, tmp_path / "run", *more, processes=2)
     assert len(rows) == 1
     assert "have no way to the output of this head" in (tmp_path / "run" / "log.txt").read_text()
+
+
+def test_two_processes_keep_a_frozen_trunk_and_learn_as_one(dataset, tmp_path):
+    weights = timm.create_model("resnet10t").state_dict()
+    torch.save(weights, tmp_path / "trunk.pt")
+    more = ["--freeze", "backbone", "--backbone-weights", str(tmp_path / "trunk.pt"), "--epochs", "1"]
+    one, two = (train(dataset, tmp_path / str(count), *more, processes=count) for count in (1, 2))
+    assert two[0]["train_loss"] == pytest.approx(one[0]["train_loss"], rel=1e-4)
+    state = load_bundle(tmp_path / "2").state
+    kept = {name.removeprefix("backbone.trunk."): tensor for name, tensor in state.items() if "backbone" in name}
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in kept.items())
