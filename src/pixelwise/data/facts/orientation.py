@@ -46,7 +46,7 @@ _NOISE = 1e-3  # of the range of values: steadies ratios of flat images
 
 
 @dataclass(frozen=True)
-class DirectionContrast:
+class Asymmetry:
     """How two directions of the images differ; NaN where there are too few images."""
 
     told: float
@@ -64,9 +64,9 @@ class Orientation:
     """What some images of a split say of directions."""
 
     images: int
-    up_down: DirectionContrast
-    left_right: DirectionContrast
-    rows_columns: DirectionContrast
+    up_down: Asymmetry
+    left_right: Asymmetry
+    rows_columns: Asymmetry
 
     @property
     def is_known(self) -> bool:
@@ -135,22 +135,22 @@ def orientation_of(pairs: Sequence[Pair], labels: LabelTable, bands: Bands = PHO
 
     looks = sampled(pairs, look, _BOUND)
     if len(looks) < _FEWEST:
-        unknown = DirectionContrast(math.nan, math.nan, "", differs=False)
+        unknown = Asymmetry(math.nan, math.nan, "", differs=False)
         return Orientation(len(looks), unknown, unknown, unknown)
     up_down, left_right, variance, rows_columns = (np.stack(each) for each in zip(*looks, strict=True))
     spread = np.sqrt(variance.mean(axis=0))
     colors = ("red", "green", "blue") if bands.is_photograph else tuple(f"band {band}" for band in bands.chosen)
     names = (*colors, "detail", *labels.names)
-    ratio = _contrast(rows_columns, np.ones(2), ("detail", "outlines"), math.log(_SMALL_FACTOR))
+    ratio = _asymmetry(rows_columns, np.ones(2), ("detail", "outlines"), math.log(_SMALL_FACTOR))
     return Orientation(
         images=len(looks),
-        up_down=_contrast(up_down, spread, names, _SMALL_EFFECT),
-        left_right=_contrast(left_right, spread, names, _SMALL_EFFECT),
-        rows_columns=DirectionContrast(ratio.told, math.exp(ratio.size), ratio.by, ratio.differs),
+        up_down=_asymmetry(up_down, spread, names, _SMALL_EFFECT),
+        left_right=_asymmetry(left_right, spread, names, _SMALL_EFFECT),
+        rows_columns=Asymmetry(ratio.told, math.exp(ratio.size), ratio.by, ratio.differs),
     )
 
 
-def _contrast(differences: Array, unit: Array, names: Sequence[str], small: float) -> DirectionContrast:
+def _asymmetry(differences: Array, unit: Array, names: Sequence[str], small: float) -> Asymmetry:
     """What differences (N, F) between two directions say; their means are measured in `unit` (F,)."""
     means = np.abs(differences.mean(axis=0))
     sizes = np.divide(means, unit, out=np.zeros_like(means), where=unit > 1e-9)
@@ -158,7 +158,7 @@ def _contrast(differences: Array, unit: Array, names: Sequence[str], small: floa
     told, size = _told(differences), float(sizes[most])
     # One standard error of a share is granted: few images are no reason to take the risk.
     differs = told + 0.5 / math.sqrt(len(differences)) >= _TOLD and size >= small
-    return DirectionContrast(told, size, names[most], differs)
+    return Asymmetry(told, size, names[most], differs)
 
 
 def _told(differences: Array) -> float:
