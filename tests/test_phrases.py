@@ -12,6 +12,7 @@ from pixelwise.phrases import (
     length,
     listed,
     listed_lines,
+    memory_size,
     percent,
     shortened,
     thousands,
@@ -138,3 +139,11 @@ def test_the_end_of_a_shortened_text_counts_among_its_letters():
 )
 def test_an_error_is_told_by_its_first_line(error, line):
     assert first_line(error) == line
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 MB"), (812_400_000, "812 MB"), (999_499_999, "999 MB"), (999_500_000, "1.0 GB"), (2_345_000_000, "2.3 GB")],
+)
+def test_bytes_are_told_in_thousands(count, text):
+    assert memory_size(count) == text

@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ CPU, GPU = (Runtime(torch.device(name), torch.float32) for name in ("cpu", "cuda
 TINY = Settings(algorithm="fcn", backbone="mobilenetv2_035", pretrained=False, crop_size=64, mini_batch_size=4)
 
 
+@functools.cache
 def predicted(settings=TINY, facts=None, runtime=GPU):
     return training_memory(settings, facts or ImageLoad(3), runtime)
 
