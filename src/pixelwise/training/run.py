@@ -158,9 +158,9 @@ def _keep_time(run: Run, request: TrainingRequest, *, resumes: bool) -> None:
 
 
 def _batches(request: TrainingRequest, runtime: Runtime) -> TrainingBatches:
-    report, share = request.report, {"rank": runtime.rank, "world_size": runtime.world_size}
-    train = report.splits["train"]
+    report, train = request.report, request.report.splits["train"]
     seen: dict[str, Any] = {"bands": report.bands, "class_pixels": train.balance.pixels}
+    share: dict[str, Any] = {"rank": runtime.rank, "world_size": runtime.world_size}
     return TrainingBatches(train.pairs, report.labels, request.settings, **seen, **share)
 
 
