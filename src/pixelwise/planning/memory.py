@@ -21,6 +21,7 @@ from pixelwise.planning.rehearsal import META, Held, Ledger, rehearse_step, rehe
 from pixelwise.runtime import Runtime
 from pixelwise.settings import Settings
 from pixelwise.training.batchnorm import refuse_single_samples
+from pixelwise.training.freezing import freeze_backbone
 from pixelwise.training.losses import build_criterion
 from pixelwise.workers import resident_memory
 
@@ -113,7 +114,7 @@ class MemoryModel:
         self._facts, self._runtime = facts, runtime
         self.model = build_on_meta(settings, facts.num_classes, facts.bands).train()
         if settings.freeze == "backbone":
-            self.model.backbone.requires_grad_(False)
+            freeze_backbone(self.model)
         weights = None if settings.class_weights == "none" else torch.ones(facts.num_classes, device=META)
         self._criterion = build_criterion(settings, weights)
         self._whole = _bytes_of(self.model.parameters()) + _bytes_of(self.model.buffers())

@@ -27,8 +27,10 @@ def decide_batch(draft: Draft) -> None:
 def decide_epochs(draft: Draft, facts: DataFacts) -> None:
     """Without a budget: how often the images are seen, in epochs of a useful length."""
     size = draft["mini_batch_size"]
-    repeats = math.ceil(STEPS_OF_AN_EPOCH * size / facts.images)
-    _decide_repeats(draft, facts, repeats)
+    if draft.is_given("epochs"):
+        draft.decide("repeats", 1, "an epoch of those that were given takes each image once")
+        return
+    _decide_repeats(draft, facts, math.ceil(STEPS_OF_AN_EPOCH * size / facts.images))
     steps = max(1, facts.images * draft["repeats"] // size)
     epochs = max(1, min(EPOCHS, MOST_STEPS // steps))
     most = f"no more than about {MOST_STEPS:,} steps" if epochs < EPOCHS else "what was found to be enough"
