@@ -7,6 +7,7 @@ from typing import Any
 from pixelwise.data.check.dataset import CheckReport
 from pixelwise.planning.draft import Draft
 from pixelwise.planning.facts import DataFacts
+from pixelwise.planning.fitting import Fit
 from pixelwise.planning.machine import Machine
 from pixelwise.planning.pace import measured_pace
 from pixelwise.planning.plan import Outlook, TrainingPlan
@@ -56,7 +57,7 @@ class Planner:
         decide_batch(draft)
         timing = self._timing(draft, runtime, spent)
         decide_crop(draft, facts, machine, timing.steps_with if draft["budget"] else None)
-        fit = decide_pieces(draft, self.report, machine, runtime)
+        fit = decide_pieces(draft, self.report, machine, runtime, always=self.is_timed)
         steps = self._decide_epochs(draft, facts, timing)
         passes = steps * draft["mini_batch_size"] / facts.images
         decide_jitter(draft, facts, passes=passes, steps=steps)
@@ -70,7 +71,7 @@ class Planner:
                 passes=passes,
                 seconds_per_step=each,
                 training_seconds=None if each is None else each * steps,
-                peak_bytes=None if isinstance(fit, str) else fit.memory.peak,
+                peak_bytes=fit.memory.peak if isinstance(fit, Fit) else None,
                 available_bytes=machine.memory,
             ),
             data=facts.to_json(),

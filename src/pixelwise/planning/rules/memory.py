@@ -4,18 +4,31 @@ from pixelwise.data.check.dataset import CheckReport
 from pixelwise.errors import OutOfMemory, SettingsError
 from pixelwise.phrases import memory_size
 from pixelwise.planning.draft import Draft
-from pixelwise.planning.fitting import Fit, fitting
+from pixelwise.planning.fitting import SHARE, Fit, fitting
 from pixelwise.planning.machine import Machine
 from pixelwise.planning.memory import ImageLoad
 from pixelwise.runtime import Runtime
 
+BYTES_PER_PIXEL, BYTES_BESIDE = 48 * 1024, 2 << 30
+"""More than any network of the table keeps for a pixel of a batch (a ResNet-101 at output stride 8 about 10 KB), and more
+than the weights of most with everything that learns them. A batch far below this needs no rehearsal to fit."""
 
-def decide_pieces(draft: Draft, report: CheckReport, machine: Machine, runtime: Runtime) -> Fit | str:
+
+def decide_pieces(
+    draft: Draft, report: CheckReport, machine: Machine, runtime: Runtime, *, always: bool
+) -> Fit | str | None:
     """Pieces of a batch, and if need be a smaller crop; the sizes, or why they cannot be told.
+
+    `always` rehearses a step also where a batch is so small that it fits for certain; else None then.
 
     Raises:
         OutOfMemory: nothing fits that the user left open.
     """
+    pixels = draft["mini_batch_size"] * draft["crop_size"] ** 2
+    if not always and BYTES_PER_PIXEL * pixels + BYTES_BESIDE < SHARE * machine.memory:
+        free = memory_size(machine.memory)
+        draft.decide("gradient_accumulation", 1, f"a batch of {pixels:,} pixels is small beside {free} of free memory")
+        return None
     try:
         fit = fitting(draft.settings(), _load(report), runtime, machine.memory)
     except SettingsError as error:
