@@ -87,8 +87,8 @@ def test_half_the_scale_is_the_plain_network_on_the_shrunk_image():
     plain.load_state_dict(half.state_dict())
     images = pictures(1, 64, 96)
     with torch.no_grad():
-        low, _, last = plain.backbone(seen(half, images))
-        expected = torch.nn.functional.interpolate(plain.head(low, last), (64, 96), mode="bilinear")
+        maps = plain.backbone(seen(half, images))
+        expected = torch.nn.functional.interpolate(plain.head(maps), (64, 96), mode="bilinear")
         torch.testing.assert_close(half(images).main, expected)
 
 
@@ -99,8 +99,8 @@ def test_a_trunk_that_pads_leaves_the_padding_out_of_the_class_map():
     normal = seen(model, images)
     assert normal.shape[-2:] == (48, 64)  # 33 and 50 up to multiples of 16
     with torch.no_grad():
-        low, _, last = plain.backbone(normal)
-        whole = torch.nn.functional.interpolate(plain.head(low, last), normal.shape[-2:], mode="bilinear")
+        maps = plain.backbone(normal)
+        whole = torch.nn.functional.interpolate(plain.head(maps), normal.shape[-2:], mode="bilinear")
         expected = torch.nn.functional.interpolate(whole[..., :33, :50], (66, 100), mode="bilinear")
         torch.testing.assert_close(model(images).main, expected)
 

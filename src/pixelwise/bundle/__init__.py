@@ -48,8 +48,8 @@ class Bundle:
     state: Mapping[str, Tensor]
     temperature: float = 1.0
     bands: Bands = PHOTOGRAPH
-    padding: Padding | None = None
     prior: Prior | None = None
+    padding: Padding | None = None
 
     def __post_init__(self) -> None:
         state = {name: tensor for name, tensor in self.state.items() if not name.startswith(_AUXILIARY)}
@@ -138,7 +138,7 @@ def load_bundle(path: Path) -> Bundle:
         padding = Padding.from_json(facts.get("padding"), source=where)
         prior = Prior.of_json(facts.get("prior"), labels.num_classes, source=where)
         state, temperature = safetensors.torch.load(weights), float(facts.get("temperature", 1.0))
-        return Bundle(settings, labels, facts["scores"], facts["provenance"], state, temperature, bands, padding, prior)
+        return Bundle(settings, labels, facts["scores"], facts["provenance"], state, temperature, bands, prior, padding)
     except (SettingsError, DataError) as error:
         raise ModelError(f"{error} The model may come from another version; use the one that made it.") from None
     except (safetensors.SafetensorError, ValueError, TypeError) as error:

@@ -155,7 +155,7 @@ def build_backbone(
     was found for this trunk before. Raises SettingsError for a name that cannot be used, ModelError for weights that
     cannot be had or do not fit.
     """
-    model_name = _checked_name(name)
+    model_name = checked_name(name)
     trunk, options = _build_trunk(model_name, output_stride, in_channels)
     if weights is not None:
         load_trunk_weights(trunk, Path(weights), model_name)
@@ -183,7 +183,7 @@ def _pyramid(trunk: Any, output_stride: int, takes: Callable[[Strides], tuple[in
     return Pyramid(int(trunk.feature_info.channels()[-1]), own[-1], output_stride=output_stride, levels=levels)
 
 
-def _checked_name(name: str) -> str:
+def checked_name(name: str) -> str:
     """The timm name of a backbone, or a SettingsError with the nearest known ones."""
     model_name = ALIASES.get(name, name)
     architecture, _, tag = model_name.partition(".")

@@ -53,7 +53,7 @@ COPIES = {
     "half the size": lambda image: image.resize((160, 120), Image.Resampling.LANCZOS),
     "twice the size": lambda image: image.resize((640, 480), Image.Resampling.BICUBIC),
     "brighter": lambda image: ImageEnhance.Brightness(image).enhance(1.15),
-    "less contrast": lambda image: ImageEnhance.Asymmetry(image).enhance(0.7),
+    "less contrast": lambda image: ImageEnhance.Contrast(image).enhance(0.7),
     "fewer colours": lambda image: ImageEnhance.Color(image).enhance(0.3),
     "gray": lambda image: image.convert("L"),
     "a palette": lambda image: image.quantize(128),

@@ -18,8 +18,8 @@ INPUT, UPSAMPLING = ("input", "input"), ("upsampling", "upsampling")
 _STEM = re.compile(r"(conv|bn|norm|act|patch_embed|pos|cls)|.*stem")
 
 # The modules of a head that a reader wants to see one by one.
-_LISTS = "branches|pools|decode|context|project|laterals|smooth"
-_HEAD_UNIT = re.compile(rf"(?:aspp\.|pooling\.)?(?:{_LISTS})\.\d+|(?:aspp|pooling)\.\w+|\w+")
+_LISTS, _OWN_LISTS = "branches|pools|decode|context", "project|laterals|smooth"
+_HEAD_UNIT = re.compile(rf"(?:aspp\.|pooling\.)?(?:{_LISTS})\.\d+|(?:{_OWN_LISTS})\.\d+|(?:aspp|pooling)\.\w+|\w+")
 _BRANCH = re.compile(r"aspp\.branches|aspp\.image_pooling|(?:pooling\.)?pools|gate")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from pixelwise.models.backbones import checked_name
 from pixelwise.models.trunks import CPU, GPU, TRUNKS, Trunk
 from pixelwise.phrases import length
 from pixelwise.planning.draft import Draft
@@ -33,6 +34,8 @@ def decide_weights(
     if draft.is_given("pretrained") and not draft["pretrained"]:
         draft.decide("backbone", "resnet18", "without weights the trunk that learned fastest from nothing")
         return None
+    if draft.is_given("backbone"):
+        checked_name(draft["backbone"])
     trunk = _recommended(machine, draft["budget"])
     names = [draft["backbone"]] if draft.is_given("backbone") else [trunk.name, draft["backbone"]]
     missing = ""
