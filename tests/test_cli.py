@@ -84,6 +84,7 @@ FLAGS = {
         "--config",
         "--resume",
         "--start-from",
+        "--plan",
         "--classes",
         "--split-by",
         "--device",

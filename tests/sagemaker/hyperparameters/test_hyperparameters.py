@@ -28,7 +28,7 @@ SHARE = (["0", "1", "0.5", "1e-3"], ["-0.1", "1.1", "none of it", "nan", "inf"])
 TABLE = [
     ("backbone", "resnet-50", ["resnet-50", "resnet-101"], ["resnet-152", "vgg16"]),
     ("use_pretrained_model", True, *TRUTHS),
-    ("algorithm", "fcn", ["fcn", "psp", "deeplab"], ["unet"]),
+    ("algorithm", "fcn", ["fcn", "psp", "deeplab"], ["hourglass"]),
     ("num_classes", None, ["2", "254"], ["1", "255", "0", "2.5", "many"]),
     ("num_training_samples", None, *POSITIVE),
     ("base_size", 520, *ABOVE_16),

@@ -10,8 +10,8 @@ from pixelwise.planning.memory import ImageLoad
 from pixelwise.runtime import Runtime
 
 BYTES_PER_PIXEL, BYTES_BESIDE = 48 * 1024, 2 << 30
-"""A generous bound on what a network keeps for a pixel of a batch, and on its weights with all that learns them. A batch
-far below it needs no rehearsal to fit; should it not fit after all, training goes on in pieces."""
+"""A generous bound on what a network keeps for a pixel of a batch, and on its weights with all that learns them. A
+batch far below it needs no rehearsal to fit; should it not fit after all, training goes on in pieces."""
 
 
 def decide_pieces(

@@ -27,6 +27,7 @@ def decide_weights(
 
     `unavailable` says why a trunk's weights cannot be had, else None. `starts`: a trained model or a file brings them.
     """
+    checked_name(draft["backbone"])
     if starts:
         draft.decide("backbone", draft["backbone"], "the trunk that the weights belong to")
         draft.decide("pretrained", draft["pretrained"], "the weights that were given come first")
@@ -34,8 +35,6 @@ def decide_weights(
     if draft.is_given("pretrained") and not draft["pretrained"]:
         draft.decide("backbone", "resnet18", "without weights the trunk that learned fastest from nothing")
         return None
-    if draft.is_given("backbone"):
-        checked_name(draft["backbone"])
     trunk = _recommended(machine, draft["budget"])
     names = [draft["backbone"]] if draft.is_given("backbone") else [trunk.name, draft["backbone"]]
     missing = ""
