@@ -9,7 +9,7 @@ from pixelwise.planning.facts import DataFacts
 from pixelwise.planning.machine import Machine
 from pixelwise.planning.rules.duration import decide_epochs, decide_epochs_within
 from pixelwise.planning.rules.images import decide_crop, decide_jitter, jitter_strength
-from pixelwise.planning.rules.learning import decide_average, decide_crops
+from pixelwise.planning.rules.learning import decide_average, decide_crops, decide_losses
 from pixelwise.planning.rules.network import decide_head, decide_weights
 
 
@@ -83,6 +83,14 @@ def test_a_third_of_the_crops_looks_for_a_class_that_has_less_than_a_tenth_of_it
     decide_crops(even, facts(pixels=(9000, 1000)))
     assert (rare["rare_crops"], even["rare_crops"]) == (0.333, 0.0)
     assert rare["upright"] is False
+
+
+def test_dice_helps_where_a_class_is_rare():
+    rare, even = Draft({}), Draft({})
+    decide_losses(rare, facts(pixels=(9800, 200)))
+    decide_losses(even, facts(pixels=(9000, 1000)))
+    assert (rare["loss"], even["loss"]) == ("cross_entropy+dice", "cross_entropy")
+    assert rare["class_weights"] == even["class_weights"] == "inverse_square_root"
 
 
 def test_twenty_images_are_repeated_until_an_epoch_has_25_steps():

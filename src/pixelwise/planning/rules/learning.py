@@ -17,18 +17,18 @@ _LONGEST_AVERAGE = 0.999
 
 def decide_losses(draft: Draft, facts: DataFacts) -> None:
     """The loss and what a class counts in it."""
-    ratio = facts.balance.imbalance_ratio
-    draft.decide(
-        "loss",
-        "cross_entropy+dice",
-        "cross entropy finds the classes' probabilities, Dice the overlap that is scored; together they leave the "
-        "start sooner where a class has few pixels",
-    )
+    rare = _rarest(facts)
+    if rare is None:
+        draft.decide("loss", "cross_entropy", "every class has pixels enough to be learned from each of them alike")
+    else:
+        overlap = "Dice, the overlap that is scored, finds it sooner than cross entropy alone"
+        draft.decide("loss", "cross_entropy+dice", f"{rare}: {overlap}")
+    ratio = factor(facts.balance.imbalance_ratio)
     draft.decide(
         "class_weights",
         "inverse_square_root",
-        f"the largest class has {factor(ratio)} times the pixels of the smallest; what the weights add is taken out of "
-        "the prediction again, as far as validation asks for it",
+        f"the largest class has {ratio} times the pixels of the smallest; what the weights add is taken out of the "
+        "prediction again, as far as validation asks for it",
     )
 
 
@@ -36,14 +36,19 @@ def decide_crops(draft: Draft, facts: DataFacts) -> None:
     """Mirroring, turning, and crops around what is rare."""
     draft.decide("upright", facts.orientation.upright, facts.orientation.reason.rstrip("."))
     draft.decide("flip", 0.5, "left and right are alike but for classes named left and right, which change places")
-    shares = {i: facts.balance.pixel_shares[i] for i in facts.balance.present}
-    rare = {i: share for i, share in shares.items() if share < RARE / len(shares)}
-    if rare and len(shares) > 1:
-        least = min(rare, key=lambda class_id: rare[class_id])
-        reason = f"{facts.labels.names[least]} has {percent(rare[least])} of the pixels: most crops would miss it"
-        draft.decide("rare_crops", round(FOREGROUND, 3), reason)
-    else:
+    rare = _rarest(facts)
+    if rare is None:
         draft.decide("rare_crops", 0.0, "every class has enough pixels to be met by chance")
+    else:
+        draft.decide("rare_crops", round(FOREGROUND, 3), f"{rare}: most crops would miss it")
+
+
+def _rarest(facts: DataFacts) -> str | None:
+    """What the rarest class has of the pixels, if it is rare: "crack has 1.7 % of the pixels"; else None."""
+    shares = {facts.labels.names[i]: facts.balance.pixel_shares[i] for i in facts.balance.present}
+    name = min(shares, key=lambda name: shares[name])
+    is_rare = len(shares) > 1 and shares[name] < RARE / len(shares)
+    return f"{name} has {percent(shares[name])} of the pixels" if is_rare else None
 
 
 def decide_rates(draft: Draft, *, has_weights: bool) -> None:
