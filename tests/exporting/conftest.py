@@ -13,7 +13,7 @@ from pixelwise.settings import Settings
 
 LABELS = LabelTable.named(["road", "sky", "wall"])
 TEMPERATURE = 1.5
-PRIOR = Prior((0.5, 4.0, 0.0), 0.5)
+PRIOR = Prior((0.5, 4.0, 0.0), 0.25)
 
 
 def save_model(folder, algorithm, backbone, *, align_corners, output_stride=8, bands=PHOTOGRAPH, input_scale=1.0):

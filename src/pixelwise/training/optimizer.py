@@ -29,7 +29,8 @@ def build_optimizer(model: Segmenter, settings: Settings) -> torch.optim.Optimiz
     has_weights = settings.pretrained or settings.backbone_weights is not None
     trunk_rate = settings.pretrained_learning_rate_factor if has_weights else 1.0
     # A feature pyramid on the trunk starts at random and learns as the head does.
-    trunk = {id(parameter) for parameter in model.backbone.trunk.parameters()}
+    backbone = model.backbone.named_parameters()
+    trunk = {id(parameter) for name, parameter in backbone if not name.startswith("pyramid.")}
     above = _layers_above(model, settings)
     groups: dict[tuple[bool, bool, int], list[nn.Parameter]] = {}
     for parameter in model.parameters():

@@ -197,8 +197,8 @@ def test_what_cannot_be_estimated_is_refused(table, tmp_path, measured_run):
         table.chosen(("ml.g5.xlarg",))
     with pytest.raises(SettingsError, match="images is 0"):
         CostedJob(images=0)
-    with pytest.raises(SettingsError, match="algorithm is 'unet'"):
-        CostedJob(images=1, algorithm="unet")
+    with pytest.raises(SettingsError, match="algorithm is 'hourglass'"):
+        CostedJob(images=1, algorithm="hourglass")
     with pytest.raises(ModelError, match="not a run that can be measured"):
         measured_speed(tmp_path)
     with pytest.raises(PixelwiseError, match="no finished epoch"):

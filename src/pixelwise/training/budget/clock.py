@@ -1,5 +1,6 @@
 """Clock: how much of the training is done, in steps or in time."""
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -48,7 +49,8 @@ class Clock:
         validation_images: int = 0,
     ) -> None:
         """`seconds_before` this moment were spent, so many of them in `earlier` sessions."""
-        self._budget, self._steps_per_epoch = settings.budget, steps_per_epoch
+        # An epoch here takes each image once, whatever an epoch of the run repeats.
+        self._budget, self._steps_per_epoch = settings.budget, math.ceil(steps_per_epoch / settings.repeats)
         self._total = settings.epochs * steps_per_epoch
         self._started = time.monotonic() - seconds_before
         self._earlier = earlier
