@@ -27,7 +27,7 @@ def run(file, images):
     ("scale", "suffix", "backbone", "align_corners"),
     [
         (0.5, ".onnx", "resnet10t", False),
-        (0.3, ".pt2", "resnet10t", True),
+        (0.3, ".pt2", "resnet18", True),
         (1.5, ".onnx", "test_vit", False),  # which pads
     ],
 )
