@@ -50,7 +50,9 @@ def trained(tmp_path_factory) -> Path:
         for i in range(count):
             draw_pair(folder / "dataset", split, f"{split}{i}", seed=100 * count + i)
     (folder / "dataset" / "classes.json").write_text(json.dumps({"0": "ground", "1": "square"}))
-    code = main(["train", str(folder / "dataset"), "--output", str(folder / "run"), "--quiet", *TINY_FLAGS])
+    code = main(
+        ["train", str(folder / "dataset"), "--output", str(folder / "run"), "--quiet", "--plan", "fixed", *TINY_FLAGS]
+    )
     assert code == 0
     return folder / "run"
 
