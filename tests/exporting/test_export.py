@@ -110,7 +110,7 @@ def test_the_class_weights_that_the_model_undoes_are_undone_in_the_file(exported
     made = exported("psp")
     images = pictures(1, 50, 61).transpose(0, 3, 1, 2)
     network = load_bundle(made.bundle).build_model()
-    assert network.shift.tolist() == pytest.approx([-0.5 * math.log(0.5), -0.5 * math.log(4), 0])
+    assert network.shift.tolist() == pytest.approx([-0.25 * math.log(0.5), -0.25 * math.log(4), 0])
     network.shift = None
     with torch.no_grad():
         plain = network(torch.from_numpy(images)).main.numpy()
